@@ -1,0 +1,58 @@
+"""Raw evidence: frames as received and as sent, unchanged, and what had to be set aside."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from core.messages.base import Body, Problem
+
+_EVIDENCE = Problem("integration", "evidence")
+
+Encoding = Literal["text", "base64"]
+
+
+class EvidenceReceived(Body):
+    """A frame, request or file as it came in. Its id adds (gateway, epoch, connection, running number): a repeat is new evidence."""
+
+    TYPE: ClassVar[str] = "evidence.received"
+    PROBLEM: ClassVar[Problem] = _EVIDENCE
+    LOCAL: ClassVar[frozenset[str]] = frozenset({"connection"})
+
+    protocol: str
+    peer: str
+    frame: str
+    encoding: Encoding = "text"
+    subject: str = ""
+    """What the frame is by its protocol's own name: an OCPP action, an HTTP method and path, a file name."""
+    connection: int | None = None
+
+
+class EvidenceSent(Body):
+    """A frame, request or answer that we were bound to send; in the journal before it goes out."""
+
+    TYPE: ClassVar[str] = "evidence.sent"
+    PROBLEM: ClassVar[Problem] = _EVIDENCE
+    LOCAL: ClassVar[frozenset[str]] = frozenset({"connection"})
+
+    protocol: str
+    peer: str
+    frame: str
+    encoding: Encoding = "text"
+    subject: str = ""
+    connection: int | None = None
+
+
+class EvidenceQuarantined(Body):
+    """A part of a frame or feed that was set aside, with its reason; the good parts beside it were used."""
+
+    TYPE: ClassVar[str] = "evidence.quarantined"
+    PROBLEM: ClassVar[Problem] = _EVIDENCE
+
+    protocol: str
+    peer: str
+    reason: str
+    """A code of `core/messages/reasons.py`."""
+    detail: str
+    """What is wrong and what to do next, in words for a person; no secrets."""
+    item: str = ""
+    """The part itself, cut at 4,096 characters."""

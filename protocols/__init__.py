@@ -1,0 +1,1 @@
+"""Adapters: one folder per protocol family; they translate and decide nothing."""

@@ -1,0 +1,1 @@
+"""What adapters share without meaning: JSON bodies, clock skew, retries."""
