@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from core.messages.base import Body, Message, Problem, Utc
 
 _DETECTION = Problem("incidents & notifications", "detection")
@@ -33,7 +35,7 @@ class IncidentOpened(_Incident):
     TYPE: ClassVar[str] = "incident.opened"
 
     severity: Severity
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
     """The numbers of the sentence in `reasons.py`."""
     departures: tuple[str, ...] = ()
     """Vehicles whose departure it touches."""
@@ -45,7 +47,7 @@ class IncidentUpdated(_Incident):
     TYPE: ClassVar[str] = "incident.updated"
 
     severity: Severity
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
     departures: tuple[str, ...] = ()
 
 
@@ -55,4 +57,4 @@ class IncidentResolved(_Incident):
     TYPE: ClassVar[str] = "incident.resolved"
 
     opened: Utc
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from core.messages.base import Body, Plain, Problem, Utc
 from core.messages.site import Fraction, Kwh
 
@@ -14,7 +16,7 @@ class Reason(Plain):
     """One code of `reasons.py` with the numbers of its sentence."""
 
     code: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
 
 class ReadinessAssessed(Body):
