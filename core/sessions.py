@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from immutables import Map
 
-from core.messages.station import ChargingState
+from core.messages import Message
+from core.messages.commercial import RecordPriced
+from core.messages.session import SessionEnded, SessionMetered, SessionStarted, SessionUpdated, session_id
+from core.messages.station import ChargingState, ConnectorStatusChanged
+from core.messages.vehicle import VehicleIdentified
+
+KEEP = timedelta(days=2)
+"""How long an ended session stays in the folded state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +86,218 @@ class Sessions:
 
     plugs: Map[tuple[str, int], Plug] = Map()
     sessions: Map[str, Session] = Map()
+
+
+def fold(state: Sessions, message: Message) -> Sessions:
+    """The sessions after one more fact; facts of other concepts, and repeats, change nothing."""
+    step = _STEPS.get(message.type)
+    return state if step is None else step(state, message, message.body)
+
+
+def running(state: Sessions, station: str, evse: int | None) -> Session | None:
+    """The session that runs at an EVSE; without an EVSE, the only one that runs at the station."""
+    if evse is not None:
+        plug = state.plugs.get((station, evse))
+        return None if plug is None or plug.session is None else state.sessions.get(plug.session)
+    found = [p.session for p in state.plugs.values() if p.station == station and p.session is not None]
+    return state.sessions.get(found[0]) if len(found) == 1 else None
+
+
+def energy_wh(session: Session) -> float | None:
+    """Energy taken so far, in Wh; None where the begin register or any later one is missing."""
+    last = session.end_wh if session.end_wh is not None else (session.points[-1].energy_wh if session.points else None)
+    return None if last is None or session.begin_wh is None else last - session.begin_wh
+
+
+def _plug(state: Sessions, station: str, evse: int) -> Plug:
+    return state.plugs.get((station, evse)) or Plug(station, evse)
+
+
+def _with_plug(state: Sessions, plug: Plug) -> Sessions:
+    return replace(state, plugs=state.plugs.set((plug.station, plug.evse), plug))
+
+
+def _with_session(state: Sessions, session: Session) -> Sessions:
+    return replace(state, sessions=state.sessions.set(session.id, session))
+
+
+def _plugged(plug: Plug, message: Message) -> Plug:
+    """The plug-in has begun, if it had not."""
+    if plug.plugged:
+        return plug
+    return Plug(
+        plug.station,
+        plug.evse,
+        plugged=True,
+        since=message.time,
+        began=message.id,
+        status="occupied",
+        status_by=message.id,
+        last_vehicle=plug.last_vehicle,
+    )
+
+
+def _status(state: Sessions, message: Message, body: ConnectorStatusChanged) -> Sessions:
+    station, evse = message.at.station, message.at.evse
+    if station is None or evse is None:
+        return state
+    plug = _plug(state, station, evse)
+    if body.status == "available":
+        plug = Plug(station, evse, status="available", status_by=message.id, last_vehicle=plug.last_vehicle)
+    elif body.status == "occupied":
+        plug = _plugged(plug, message)
+    plug = replace(
+        plug,
+        status=body.status,
+        error=body.error,
+        status_by=message.id,
+        charging_state=body.charging_state or plug.charging_state,
+    )
+    return _with_plug(state, plug)
+
+
+def _started(state: Sessions, message: Message, body: SessionStarted) -> Sessions:
+    station = message.at.station
+    if station is None:
+        return state
+    identity = session_id(station, body.transaction)
+    known = state.sessions.get(identity)
+    if known is not None and not known.adopted:
+        return state
+    if known is None:
+        session = Session(identity, station, message.at.evse, body.transaction, message.time, message.id)
+    else:
+        session = replace(known, started=message.time, started_by=message.id, adopted=False)
+        session = replace(session, evse=session.evse if session.evse is not None else message.at.evse)
+    session = replace(session, begin_wh=body.meter_wh, token=body.token or session.token)
+    state = _forget_old(_with_session(state, session), message.time)
+    return _run(state, session, message, body.charging_state)
+
+
+def _run(state: Sessions, session: Session, message: Message, charging: ChargingState | None) -> Sessions:
+    """The session occupies its EVSE, unless it is over already (its end came first) or its EVSE is not known."""
+    if session.ended is not None or session.evse is None:
+        return state
+    plug = _plugged(_plug(state, session.station, session.evse), message)
+    return _with_plug(
+        state,
+        replace(
+            plug,
+            transaction=session.transaction,
+            session=session.id,
+            token=session.token or plug.token,
+            charging_state=charging or plug.charging_state,
+        ),
+    )
+
+
+def _adopt(state: Sessions, message: Message, transaction: str) -> tuple[Sessions, Session | None]:
+    """The session of a transaction; one whose start never came (or has still to come) is opened by its first evidence."""
+    station = message.at.station
+    if station is None:
+        return state, None
+    identity = session_id(station, transaction)
+    known = state.sessions.get(identity)
+    if known is not None:
+        return state, known
+    session = Session(identity, station, message.at.evse, transaction, message.time, message.id, adopted=True)
+    state = _with_session(state, session)
+    if message.type == SessionEnded.TYPE:
+        return state, session
+    return _run(state, session, message, None), session
+
+
+def _updated(state: Sessions, message: Message, body: SessionUpdated) -> Sessions:
+    state, session = _adopt(state, message, body.transaction)
+    if session is None or session.ended is not None:
+        return state
+    if body.token and session.token is None:
+        session = replace(session, token=body.token)
+        state = _with_session(state, session)
+    return _run(state, session, message, body.charging_state)
+
+
+def _metered(state: Sessions, message: Message, body: SessionMetered) -> Sessions:
+    station = message.at.station
+    if station is None:
+        return state
+    if body.transaction is None:
+        session = running(state, station, message.at.evse)
+    else:
+        state, session = _adopt(state, message, body.transaction)
+    evse = message.at.evse if message.at.evse is not None else (session.evse if session else None)
+    if session is not None and body.energy_wh is not None:
+        state = _with_session(state, _measured(session, MeterPoint(message.time, body.energy_wh, message.id)))
+    if evse is None or (session is not None and session.ended is not None):
+        return state
+    return _with_plug(state, _read(_plug(state, station, evse), message, body))
+
+
+def _measured(session: Session, point: MeterPoint) -> Session:
+    """The session with one more register reading, at its place in time; a second reading of a moment is a repeat."""
+    index = bisect_left([p.time for p in session.points], point.time) if _late(session, point) else len(session.points)
+    if index < len(session.points) and session.points[index].time == point.time:
+        return session
+    points = (*session.points[:index], point, *session.points[index:])
+    return replace(session, points=points)
+
+
+def _late(session: Session, point: MeterPoint) -> bool:
+    return bool(session.points) and point.time <= session.points[-1].time
+
+
+def _read(plug: Plug, message: Message, body: SessionMetered) -> Plug:
+    """The plug with fresher readings; an older sample never replaces a newer one."""
+    if body.power_kw is not None and (plug.power_at is None or message.time > plug.power_at):
+        plug = replace(plug, power_kw=body.power_kw, power_at=message.time, power_by=message.id)
+    if body.soc is not None and (plug.soc_at is None or message.time > plug.soc_at):
+        plug = replace(plug, soc=body.soc, soc_at=message.time, soc_by=message.id)
+    return plug
+
+
+def _ended(state: Sessions, message: Message, body: SessionEnded) -> Sessions:
+    state, session = _adopt(state, message, body.transaction)
+    if session is None or session.ended is not None:
+        return state
+    state = _with_session(state, replace(session, ended=message.time, ended_by=message.id, end_wh=body.meter_wh))
+    if session.evse is None:
+        return state
+    plug = _plug(state, session.station, session.evse)
+    if plug.session != session.id:
+        return state
+    idle = replace(plug, transaction=None, session=None, power_kw=0.0, power_at=message.time, power_by=message.id)
+    return _with_plug(state, replace(idle, charging_state="idle"))
+
+
+def _identified(state: Sessions, message: Message, body: VehicleIdentified) -> Sessions:
+    station, evse = message.at.station, message.at.evse
+    if station is None or evse is None:
+        return state
+    plug = _plug(state, station, evse)
+    if plug.session is not None and plug.session in state.sessions:
+        state = _with_session(state, replace(state.sessions[plug.session], vehicle=body.vehicle))
+    return _with_plug(state, replace(plug, last_vehicle=body.vehicle or plug.last_vehicle))
+
+
+def _priced(state: Sessions, message: Message, body: RecordPriced) -> Sessions:
+    session = state.sessions.get(body.session)
+    return state if session is None else _with_session(state, replace(session, points=()))
+
+
+def _forget_old(state: Sessions, now: datetime) -> Sessions:
+    old = [s.id for s in state.sessions.values() if s.ended is not None and s.ended < now - KEEP]
+    sessions = state.sessions
+    for identity in old:
+        sessions = sessions.delete(identity)
+    return replace(state, sessions=sessions) if old else state
+
+
+_STEPS: Mapping[str, Callable[[Sessions, Message, Any], Sessions]] = {
+    ConnectorStatusChanged.TYPE: _status,
+    SessionStarted.TYPE: _started,
+    SessionUpdated.TYPE: _updated,
+    SessionMetered.TYPE: _metered,
+    SessionEnded.TYPE: _ended,
+    VehicleIdentified.TYPE: _identified,
+    RecordPriced.TYPE: _priced,
+}

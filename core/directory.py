@@ -1,0 +1,91 @@
+"""Who is known: stations, tokens and partners, folded from facts; the answers that a peer waits for are looked up here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from immutables import Map
+
+from core.messages import Message
+from core.messages.gateway import PeerChanged, TokenChanged
+from core.messages.site import SiteConfig, SiteConfigured, Station
+from core.messages.station import StationAdmitted, StationKnocked
+from core.ports import KnownStation, TokenAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The folded state; it implements the lookups of `core.ports.Directory`."""
+
+    configs: Map[str, SiteConfig] = Map()
+    stations: Map[str, KnownStation] = Map()
+    admitted: Map[str, tuple[str, StationAdmitted]] = Map()
+    """Station to (site, what a person admitted)."""
+    tokens: Map[tuple[str, str], TokenChanged] = Map()
+    partners: Map[tuple[str, str], Mapping[str, Any]] = Map()
+    knocking: Map[str, Message] = Map()
+    """Stations that asked and were refused, newest knock each."""
+
+    def station(self, identity: str) -> KnownStation | None:
+        """The station with that identity; configuration wins over admission."""
+        return self.stations.get(identity)
+
+    def token(self, site: str, token: str) -> TokenAnswer:
+        """Whether the token may charge at the site: a changed token's word, else the fleet's, else the site's policy."""
+        changed = self.tokens.get((site, token))
+        if changed is not None:
+            return TokenAnswer(changed.valid, "token_known" if changed.valid else "token_withdrawn", changed.vehicle)
+        config = self.configs.get(site)
+        if config is None:
+            return TokenAnswer(False, "site_unknown")
+        vehicle = next((v.id for v in config.vehicles if token in v.tokens or token in v.evccids), None)
+        if vehicle is not None:
+            return TokenAnswer(True, "fleet_vehicle", vehicle)
+        return TokenAnswer(config.policies.unknown_vehicles != "deny", "site_policy")
+
+    def partner(self, adapter: str, name: str) -> Mapping[str, Any] | None:
+        """The last state that the adapter kept about that partner."""
+        return self.partners.get((adapter, name))
+
+
+KNOCKING_KEPT = 200
+
+
+def fold(state: Directory, message: Message) -> Directory:
+    """The directory after one more fact; facts of other concepts change nothing."""
+    body = message.body
+    if isinstance(body, SiteConfigured):
+        return _stations(replace(state, configs=state.configs.set(message.site, body.config)))
+    if isinstance(body, StationAdmitted):
+        admitted = state.admitted.set(body.station, (message.site, body))
+        return _stations(replace(state, admitted=admitted))
+    if isinstance(body, TokenChanged):
+        return replace(state, tokens=state.tokens.set((message.site, body.token), body))
+    if isinstance(body, PeerChanged):
+        return replace(state, partners=state.partners.set((body.adapter, body.peer), body.state))
+    if isinstance(body, StationKnocked) and message.at.station:
+        return replace(state, knocking=_knocked(state.knocking, message.at.station, message))
+    return state
+
+
+def _knocked(known: Map[str, Message], station: str, message: Message) -> Map[str, Message]:
+    if station not in known and len(known) >= KNOCKING_KEPT:
+        known = known.delete(min(known, key=lambda s: known[s].time))
+    return known.set(station, message)
+
+
+def _stations(state: Directory) -> Directory:
+    """All stations, and none of them in the knocking list any more."""
+    stations = {a.station: _known(site, a.station, a) for site, a in state.admitted.values()}
+    for site, config in state.configs.items():
+        stations.update({s.id: _known(site, s.id, s) for s in config.stations})
+    knocking = state.knocking
+    for identity in [s for s in knocking if s in stations]:
+        knocking = knocking.delete(identity)
+    return replace(state, stations=Map(stations), knocking=knocking)
+
+
+def _known(site: str, identity: str, declared: Station | StationAdmitted) -> KnownStation:
+    return KnownStation(identity, site, declared.connectors, declared.safe_kw, credential=f"station/{identity}")

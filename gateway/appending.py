@@ -1,0 +1,83 @@
+"""The one append path for adapters and people's acts: this gateway's writer of each site."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from core.messages import Message, Position, compose, identify
+from core.messages.gateway import GatewayStarted
+from core.messages.station import StationDisconnected
+from core.ports import Clock, NotStored
+from gateway.clock import HeldClock
+from gateway.controller import SiteController
+from gateway.feed import Feed
+from gateway.journal.log import Log, Writer
+
+
+class GatewayJournal:
+    """Implements `core.ports.Journal`.
+
+    On the held clock an append returns only when the site's controller (for `_hub`: the directory) has folded the
+    record, its decision was read back, and every wish that follows was taken by its adapter.
+    """
+
+    def __init__(self, log: Log, feed: Feed, clock: Clock, gateway: str, epoch: int) -> None:
+        self._log = log
+        self._feed = feed
+        self._clock = clock
+        self._gateway = gateway
+        self._epoch = epoch
+        self._writers: dict[str, Writer] = {}
+        self._opening = asyncio.Lock()
+        self._controllers: dict[str, SiteController] = {}
+        self.appended: list[Callable[[Sequence[Message]], None]] = []
+        """Called with what became durable; used by counters and by the demo's account of what was acknowledged."""
+
+    def serve(self, controller: SiteController) -> None:
+        """On the held clock, wait for this controller after appends to its site."""
+        self._controllers[controller.site] = controller
+
+    async def open(self, site: str) -> None:
+        """Open this gateway's subject of the site; its first record says that this gateway started."""
+        writer = await self._log.writer(site, f"gw-{self._gateway}", self._epoch)
+        self._writers[site] = writer
+        now = self._clock.now()
+        body = GatewayStarted(gateway=self._gateway, epoch=self._epoch)
+        identity = identify("gateway.started", self._gateway, self._epoch, site)
+        await writer.append([compose(body, id=identity, time=now, source=f"gateway:{self._gateway}", site=site)])
+
+    async def append(self, site: str, messages: Sequence[Message]) -> Position:
+        """Store `messages`, in order, in one record; see `core.ports.Journal.append`."""
+        writer = self._writers.get(site)
+        if writer is None:
+            raise NotStored(f"this gateway does not serve the site {site!r}; next: declare it in the configuration")
+        if isinstance(self._clock, HeldClock):
+            with self._clock.settle(f"append:{site}:{messages[0].type if messages else ''}"):
+                position = await writer.append(messages)
+                await self._settled(site, position.seq)
+                self._keep(messages)
+        else:
+            position = await writer.append(messages)
+        for observer in self.appended:
+            observer(messages)
+        return position
+
+    async def close(self) -> None:
+        """Write what is queued, then stop."""
+        for writer in self._writers.values():
+            await writer.close()
+
+    async def _settled(self, site: str, seq: int) -> None:
+        controller = self._controllers.get(site)
+        if controller is None:
+            await self._feed.reached(seq)
+        else:
+            await controller.settled(seq)
+
+    def _keep(self, messages: Sequence[Message]) -> None:
+        """A simulator that closed a socket holds the clock until the hub has learned of it."""
+        assert isinstance(self._clock, HeldClock)
+        for message in messages:
+            if message.type == StationDisconnected.TYPE:
+                self._clock.keep(f"lost:{message.at.station}")

@@ -1,0 +1,70 @@
+"""Reads the journal once for the whole process and hands every record, in stream order, to whoever folds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from core.directory import Directory
+from core.directory import fold as fold_directory
+from gateway.journal.log import Log, Record
+
+Follower = Callable[[Record], None]
+
+
+class Feed:
+    """One reader, many followers; `directory` is folded here before anybody else sees a record."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._followers: list[Follower] = []
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._task: asyncio.Task[None] | None = None
+        self.directory = Directory()
+        self.seq = 0
+
+    def follow(self, follower: Follower) -> None:
+        """Call `follower` with every record from now on; it must not block."""
+        self._followers.append(follower)
+
+    async def catch_up(self) -> None:
+        """Read everything that the journal holds at this moment."""
+        async for record in self._log.read(self.seq, follow=False):
+            self._take(record)
+
+    def start(self) -> asyncio.Task[None]:
+        """Go on reading as records arrive."""
+        self._task = asyncio.create_task(self._run(), name="feed")
+        return self._task
+
+    async def reached(self, seq: int) -> None:
+        """Return when the record `seq` was handed out."""
+        if seq > self.seq:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((seq, future))
+            await future
+
+    async def stop(self) -> None:
+        """Stop reading."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        async for record in self._log.read(self.seq, follow=True):
+            self._take(record)
+
+    def _take(self, record: Record) -> None:
+        for message in record.messages:
+            self.directory = fold_directory(self.directory, message)
+        self.seq = record.seq
+        for follower in self._followers:
+            follower(record)
+        self._release()
+
+    def _release(self) -> None:
+        due = [future for seq, future in self._waiting if seq <= self.seq]
+        self._waiting = [(seq, future) for seq, future in self._waiting if seq > self.seq]
+        for future in due:
+            if not future.done():
+                future.set_result(None)

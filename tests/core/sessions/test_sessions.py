@@ -1,0 +1,265 @@
+"""Sessions: one per (station, transaction), whatever order and however often its facts arrive."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.messages import Body, Message, Physical, compose
+from core.messages.commercial import RecordPriced
+from core.messages.session import SessionEnded, SessionMetered, SessionStarted, SessionUpdated
+from core.messages.station import ConnectorStatusChanged
+from core.messages.vehicle import VehicleIdentified
+from core.sessions import Plug, Session, Sessions, energy_wh, fold, running
+
+START = datetime(2026, 11, 25, 21, tzinfo=UTC)
+IDS = count(1)
+
+
+def fact(body: Body, seconds: float = 0, *, evse: int | None = 1, station: str | None = "CP", id: str = "") -> Message:
+    moment = START + timedelta(seconds=seconds)
+    where = Physical(station=station, evse=evse)
+    return compose(body, id=id or f"m{next(IDS)}", time=moment, source="t", site="s", at=where)
+
+
+def told(*messages: Message) -> Sessions:
+    state = Sessions()
+    for message in messages:
+        state = fold(state, message)
+    return state
+
+
+def plug(state: Sessions) -> Plug:
+    return state.plugs[("CP", 1)]
+
+
+def session(state: Sessions, transaction: str = "t1") -> Session:
+    return state.sessions[f"CP/{transaction}"]
+
+
+STARTED = SessionStarted(transaction="t1", token="TAG", meter_wh=1000.0, charging_state="charging")
+OCCUPIED = ConnectorStatusChanged(status="occupied", charging_state="ev_connected")
+FREE = ConnectorStatusChanged(status="available")
+
+
+def test_plugging_in_begins_a_plug_in_named_by_its_message() -> None:
+    message = fact(OCCUPIED, id="plug-in")
+    state = told(message, fact(OCCUPIED, 5))
+    assert (plug(state).plugged, plug(state).since, plug(state).began) == (True, START, "plug-in")
+    assert plug(state).status == "occupied"
+    assert plug(state).charging_state == "ev_connected"
+
+
+def test_a_start_of_a_transaction_is_a_plug_in_too() -> None:
+    state = told(fact(STARTED, 3, id="start"))
+    assert (plug(state).plugged, plug(state).began, plug(state).since) == (True, "start", START + timedelta(seconds=3))
+    assert (plug(state).transaction, plug(state).session, plug(state).token) == ("t1", "CP/t1", "TAG")
+    assert plug(state).charging_state == "charging"
+    assert session(state).begin_wh == 1000.0
+    assert session(state).started_by == "start"
+    assert not session(state).adopted
+
+
+def test_a_session_opens_once() -> None:
+    once = told(fact(STARTED, 0))
+    again = fold(once, fact(SessionStarted(transaction="t1", meter_wh=5.0), 60))
+    assert again == once
+
+
+def test_unplugging_ends_the_plug_in_and_forgets_its_readings() -> None:
+    state = told(fact(STARTED), fact(SessionMetered(transaction="t1", power_kw=50.0, soc=0.5), 60), fact(FREE, 90))
+    assert plug(state) == Plug("CP", 1, status="available", status_by=plug(state).status_by)
+    assert not plug(state).plugged
+
+
+def test_a_fault_keeps_the_plug_in() -> None:
+    state = told(fact(OCCUPIED), fact(ConnectorStatusChanged(status="faulted", error="GroundFailure"), 9, id="f"))
+    assert (plug(state).plugged, plug(state).status, plug(state).error) == (True, "faulted", "GroundFailure")
+    assert plug(state).status_by == "f"
+    assert plug(state).charging_state == "ev_connected"
+
+
+def test_readings_at_the_plug_are_the_newest_ones() -> None:
+    newer = fact(SessionMetered(transaction="t1", power_kw=50.0, soc=0.5), 60, id="new")
+    older = fact(SessionMetered(transaction="t1", power_kw=20.0, soc=0.2), 30, id="old")
+    state = told(fact(STARTED), newer, older)
+    assert (plug(state).power_kw, plug(state).power_by, plug(state).power_at) == (50.0, "new", newer.time)
+    assert (plug(state).soc, plug(state).soc_by, plug(state).soc_at) == (0.5, "new", newer.time)
+
+
+def test_a_sample_of_zero_is_a_reading_and_none_is_not() -> None:
+    state = told(
+        fact(STARTED),
+        fact(SessionMetered(transaction="t1", power_kw=50.0, soc=0.5), 60),
+        fact(SessionMetered(transaction="t1", power_kw=0.0), 120),
+    )
+    assert (plug(state).power_kw, plug(state).soc) == (0.0, 0.5)
+
+
+def test_a_sample_without_transaction_belongs_to_the_running_session() -> None:
+    state = told(fact(STARTED), fact(SessionMetered(energy_wh=1500.0), 60))
+    assert [p.energy_wh for p in session(state).points] == [1500.0]
+
+
+def test_a_sample_without_session_is_still_a_reading_at_the_plug() -> None:
+    state = told(fact(SessionMetered(power_kw=3.0), 60))
+    assert plug(state).power_kw == 3.0
+    assert state.sessions == Sessions().sessions
+
+
+def test_meter_values_of_an_unknown_transaction_adopt_a_session() -> None:
+    state = told(fact(SessionMetered(transaction="t1", energy_wh=5.0), 60, id="first"))
+    assert session(state).adopted
+    assert session(state).begin_wh is None
+    assert plug(state).session == "CP/t1"
+    late = fold(state, fact(STARTED, 0, id="late"))
+    assert not session(late).adopted
+    assert (session(late).begin_wh, session(late).started, session(late).started_by) == (1000.0, START, "late")
+    assert len(session(late).points) == 1
+
+
+def test_a_missing_evse_is_taken_from_the_session() -> None:
+    state = told(fact(STARTED), fact(SessionMetered(transaction="t1", soc=0.4), 60, evse=None))
+    assert plug(state).soc == 0.4
+    assert running(state, "CP", None) == session(state)
+    assert running(state, "CP", 1) == session(state)
+    assert running(state, "CP", 2) is None
+    assert running(state, "XX", None) is None
+
+
+def test_two_running_sessions_make_a_missing_evse_unknown() -> None:
+    state = told(fact(STARTED), fact(SessionStarted(transaction="t2"), evse=2))
+    assert running(state, "CP", None) is None
+
+
+def test_an_end_closes_the_session_and_leaves_the_vehicle_plugged() -> None:
+    state = told(
+        fact(STARTED),
+        fact(SessionMetered(transaction="t1", power_kw=50.0), 60),
+        fact(SessionEnded(transaction="t1", meter_wh=9000.0), 120, id="end"),
+    )
+    ended = session(state)
+    assert (ended.ended, ended.ended_by, ended.end_wh) == (START + timedelta(seconds=120), "end", 9000.0)
+    assert energy_wh(ended) == 8000.0
+    assert (plug(state).plugged, plug(state).session, plug(state).transaction) == (True, None, None)
+    assert (plug(state).power_kw, plug(state).power_by, plug(state).charging_state) == (0.0, "end", "idle")
+    assert plug(state).power_at == START + timedelta(seconds=120)
+
+
+def test_an_end_of_an_older_session_does_not_touch_the_running_one() -> None:
+    state = told(fact(STARTED), fact(SessionStarted(transaction="t2"), 60), fact(SessionEnded(transaction="t1"), 90))
+    assert plug(state).session == "CP/t2"
+    assert session(state).ended is not None
+
+
+def test_nothing_after_the_end_opens_it_again() -> None:
+    ended = told(fact(STARTED), fact(SessionEnded(transaction="t1", meter_wh=2000.0), 100))
+    after_end = fold(ended, fact(SessionUpdated(transaction="t1", charging_state="charging"), 110))
+    assert after_end == ended
+    again = fold(ended, fact(SessionEnded(transaction="t1", meter_wh=1.0), 120))
+    assert again == ended
+
+
+def test_a_late_sample_of_an_ended_session_is_kept_at_its_own_time() -> None:
+    state = told(
+        fact(STARTED),
+        fact(SessionMetered(transaction="t1", energy_wh=1500.0), 60),
+        fact(SessionEnded(transaction="t1", meter_wh=2000.0), 100),
+        fact(SessionMetered(transaction="t1", energy_wh=1200.0, soc=0.9), 30),
+    )
+    assert [p.energy_wh for p in session(state).points] == [1200.0, 1500.0]
+    assert plug(state).soc is None
+
+
+def test_an_orphan_stop_is_a_session_that_never_ran() -> None:
+    state = told(fact(SessionEnded(transaction="t1", meter_wh=2000.0), 100))
+    assert session(state).adopted
+    assert session(state).ended is not None
+    assert ("CP", 1) not in state.plugs or plug(state).session is None
+    late = fold(state, fact(STARTED, 0))
+    assert energy_wh(session(late)) == 1000.0
+    assert ("CP", 1) not in late.plugs or plug(late).session is None
+
+
+def test_energy_is_unknown_without_a_begin_register() -> None:
+    assert energy_wh(session(told(fact(SessionMetered(transaction="t1", energy_wh=7e6), 60)))) is None
+    assert energy_wh(session(told(fact(STARTED)))) is None
+    assert energy_wh(session(told(fact(STARTED), fact(SessionMetered(transaction="t1", energy_wh=1800.0), 9)))) == 800.0
+
+
+def test_a_token_shown_later_is_taken_over_once() -> None:
+    state = told(
+        fact(SessionStarted(transaction="t1")),
+        fact(SessionUpdated(transaction="t1", token="T1", charging_state="charging"), 5),
+        fact(SessionUpdated(transaction="t1", token="T2"), 6),
+    )
+    assert (session(state).token, plug(state).token, plug(state).charging_state) == ("T1", "T1", "charging")
+
+
+def test_the_identified_vehicle_stands_in_the_session_and_is_remembered_at_the_plug() -> None:
+    state = told(fact(STARTED), fact(VehicleIdentified(vehicle="BUS-142", by="token")))
+    assert session(state).vehicle == "BUS-142"
+    state = fold(state, fact(FREE, 90))
+    assert plug(state).last_vehicle == "BUS-142"
+    unknown = fold(fold(state, fact(OCCUPIED, 99)), fact(VehicleIdentified(vehicle=None, by="none"), 99))
+    assert plug(unknown).last_vehicle == "BUS-142"
+
+
+def priced(name: str) -> RecordPriced:
+    zero = Decimal(0)
+    return RecordPriced(
+        session=name, vehicle=None, cost_centre="c", begins=START, ends=START, energy_kwh=zero, cost=zero,
+        currency="EUR", tariff="t", status="complete", lines=(),
+    )  # fmt: skip
+
+
+def test_a_priced_session_needs_its_meter_points_no_more() -> None:
+    state = told(fact(STARTED), fact(SessionMetered(transaction="t1", energy_wh=1500.0), 60), fact(priced("CP/t1")))
+    assert session(state).points == ()
+    assert fold(state, fact(priced("CP/none"))) == state
+
+
+def test_sessions_that_ended_two_days_ago_are_forgotten() -> None:
+    ended = told(fact(STARTED), fact(SessionEnded(transaction="t1"), 100))
+    day = 86_400
+    kept = fold(ended, fact(SessionStarted(transaction="t2"), 2 * day + 100))
+    assert set(kept.sessions) == {"CP/t1", "CP/t2"}
+    gone = fold(ended, fact(SessionStarted(transaction="t2"), 2 * day + 101))
+    assert set(gone.sessions) == {"CP/t2"}
+
+
+def test_facts_that_name_no_station_change_nothing() -> None:
+    for body in (STARTED, OCCUPIED, SessionMetered(transaction="t1"), SessionEnded(transaction="t1")):
+        assert told(fact(body, station=None)) == Sessions()
+    assert told(fact(OCCUPIED, evse=None)) == Sessions()
+    assert told(fact(VehicleIdentified(vehicle="B", by="token"), evse=None)) == Sessions()
+
+
+NIGHT = [
+    fact(OCCUPIED, 0),
+    fact(STARTED, 1),
+    *[
+        fact(SessionMetered(transaction="t1", energy_wh=1000.0 + s, power_kw=60.0, soc=s / 7200), s)
+        for s in range(60, 3600, 600)
+    ],
+    fact(SessionEnded(transaction="t1", meter_wh=9000.0), 3600),
+]
+
+
+@given(st.randoms(use_true_random=False))
+def test_meter_points_are_the_same_in_whatever_order_samples_arrive(chance: random.Random) -> None:
+    shuffled = NIGHT[2:-1].copy()
+    chance.shuffle(shuffled)
+    straight, mixed = told(*NIGHT), told(*NIGHT[:2], *shuffled, NIGHT[-1])
+    assert session(straight).points == session(mixed).points
+
+
+def test_every_record_played_twice_at_once_and_a_day_later_changes_nothing() -> None:
+    once = told(*NIGHT)
+    assert told(*[m for m in NIGHT for _ in range(2)]) == once
+    assert told(*NIGHT, *NIGHT[1:]) == once
