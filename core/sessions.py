@@ -77,15 +77,28 @@ class Plug:
     soc_at: datetime | None = None
     soc_by: str = ""
     """Id of the message with that SoC."""
+    vehicle: str | None = None
+    """As identified for this plug-in."""
     last_vehicle: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """The end of a vehicle's last plug-in: where, when, and by which message."""
+
+    station: str
+    evse: int
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sessions:
-    """All plugs by (station, EVSE) and all sessions by id."""
+    """All plugs by (station, EVSE), all sessions by id, and where each vehicle was unplugged last."""
 
     plugs: Map[tuple[str, int], Plug] = Map()
     sessions: Map[str, Session] = Map()
+    left: Map[str, Left] = Map()
 
 
 def fold(state: Sessions, message: Message) -> Sessions:
@@ -143,6 +156,7 @@ def _status(state: Sessions, message: Message, body: ConnectorStatusChanged) -> 
         return state
     plug = _plug(state, station, evse)
     if body.status == "available":
+        state = _unplugged(state, plug, message)
         plug = Plug(station, evse, status="available", status_by=message.id, last_vehicle=plug.last_vehicle)
     elif body.status == "occupied":
         plug = _plugged(plug, message)
@@ -154,6 +168,12 @@ def _status(state: Sessions, message: Message, body: ConnectorStatusChanged) -> 
         charging_state=body.charging_state or plug.charging_state,
     )
     return _with_plug(state, plug)
+
+
+def _unplugged(state: Sessions, plug: Plug, message: Message) -> Sessions:
+    if plug.vehicle is None:
+        return state
+    return replace(state, left=state.left.set(plug.vehicle, Left(plug.station, plug.evse, message.time, message.id)))
 
 
 def _started(state: Sessions, message: Message, body: SessionStarted) -> Sessions:
@@ -276,7 +296,7 @@ def _identified(state: Sessions, message: Message, body: VehicleIdentified) -> S
     plug = _plug(state, station, evse)
     if plug.session is not None and plug.session in state.sessions:
         state = _with_session(state, replace(state.sessions[plug.session], vehicle=body.vehicle))
-    return _with_plug(state, replace(plug, last_vehicle=body.vehicle or plug.last_vehicle))
+    return _with_plug(state, replace(plug, vehicle=body.vehicle, last_vehicle=body.vehicle or plug.last_vehicle))
 
 
 def _priced(state: Sessions, message: Message, body: RecordPriced) -> Sessions:

@@ -7,14 +7,14 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-
-from core.site import Memo, SiteState, decide, fold, next_deadline
+from typing import Literal
 
 from core.messages import Message, Position, compose, dump, identify
 from core.messages.base import digest
 from core.messages.command import CommandWished
 from core.messages.site import SiteConfig, SiteConfigured
 from core.ports import Clock, NotStored, Wish
+from core.site import Memo, SiteState, decide, fold, next_deadline
 from gateway.desired import LocalDesired
 from gateway.journal.log import Fenced, Log, Record, Writer
 
@@ -31,11 +31,11 @@ class Restless(Exception):
 class SiteController:
     """One per site. At most one decision record is in flight; the next is made only after it was read back."""
 
-    def __init__(self, site: str, log: Log, writer: Writer, desired: LocalDesired, clock: Clock) -> None:
+    def __init__(self, site: str, log: Log, desired: LocalDesired, clock: Clock) -> None:
         self.site = site
         self.state = SiteState(site)
         self._log = log
-        self._writer = writer
+        self._writer: Writer | None = None
         self._desired = desired
         self._clock = clock
         self._memo = Memo()
@@ -52,6 +52,10 @@ class SiteController:
         self._records.append(record)
         self._arrived.set()
 
+    async def open(self, epoch: int) -> None:
+        """Open the controller's subject of the site; from here on no second controller can write there."""
+        self._writer = await self._log.writer(self.site, "ctl", epoch)
+
     async def configure(self, config: SiteConfig) -> None:
         """Append `site.configured` if it differs from the folded one."""
         self._fold_all()
@@ -66,6 +70,7 @@ class SiteController:
             source="controller",
             site=self.site,
         )
+        assert self._writer is not None
         position = await self._writer.append([message])
         await self._read_back(position.seq)
 
@@ -82,7 +87,8 @@ class SiteController:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._writer.close()
+        if self._writer is not None:
+            await self._writer.close()
 
     async def settled(self, seq: int) -> None:
         """Return when the record `seq` was folded, decided upon, and every wish that follows was delivered."""
@@ -94,7 +100,7 @@ class SiteController:
     # -- the loop -------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        pending: asyncio.Future[bool] | None = None
+        pending: asyncio.Future[Literal[True]] | None = None
         while True:
             self._fold_all()
             await self._decide()
@@ -143,14 +149,15 @@ class SiteController:
         raise Restless(f"{self.site}: {ROUNDS} decisions in a row; the last begins with {dump(messages[0])}")
 
     async def _append(self, messages: list[Message], now: datetime) -> bool:
+        assert self._writer is not None
         try:
             position = await self._writer.append(messages, seen=self.state.seen, now=now)
         except NotStored as error:
-            logger.error("site %s: decision not stored (%s); next: see `busbar doctor`", self.site, error)
+            logger.warning("site %s: decision not stored (%s); next: see `busbar doctor`", self.site, error)
             await asyncio.sleep(1)
             return False
         except Fenced:
-            logger.error("site %s: another process controls this site; this one stands down", self.site)
+            logger.critical("site %s: another process controls this site; this one stands down", self.site)
             raise
         await self._read_back(position.seq)
         return True

@@ -63,6 +63,8 @@ class StationState:
     """Everything that may be in force: last confirmed, and all sent since and not known to be refused."""
     last: Message | None = None
     """The last step of its reconciliation."""
+    confirmed_by: str = ""
+    """Id of the last `command.confirmed`."""
     hand: Message | None = None
     """The last `station.limited`."""
 
@@ -159,7 +161,8 @@ def _confirmed(known: StationState, message: Message, body: CommandConfirmed, gu
     )
     fresh = tuple(Possible(i, body.call, message.id, confirmed=True, since=message.time) for i in body.installed)
     older = tuple(p for p in fading if p.installed not in body.installed)
-    return replace(known, possible=older + fresh + known.possible[border:], last=message)
+    possible = older + fresh + known.possible[border:]
+    return replace(known, possible=possible, last=message, confirmed_by=message.id)
 
 
 def _fade(possible: Possible, void: datetime) -> Possible:

@@ -289,16 +289,18 @@ def _reason(known: StationState, wish: CommandWished, now: datetime, horizon: ti
         return "safe_level"
     if [(e.evse, e.transaction) for e in last.evses] != [(e.evse, e.transaction) for e in wish.evses]:
         return "transaction"
-    change = max(
-        (_change(a, b, now, last.valid_until) for a, b in zip(last.evses, wish.evses, strict=True)), default=""
-    )
-    if change:
-        return change
-    return "renewal" if wish.evses and now >= _renewal(last, horizon) else ""
+    renewal = _renewal(last, horizon)
+    for before, after in zip(last.evses, wish.evses, strict=True):
+        if change := _change(before, after, now, last.valid_until, renewal):
+            return change
+    return "renewal" if wish.evses and now >= renewal else ""
 
 
-def _change(last: EvseWish, new: EvseWish, now: datetime, until: datetime) -> str:
-    """Whether the new function differs from the last where that still holds."""
+def _change(last: EvseWish, new: EvseWish, now: datetime, until: datetime, renewal: datetime) -> str:
+    """Whether the new function differs from the last where that still holds.
+
+    A reduction counts up to the last wish's end; a raise only before its renewal, which brings the later ones by itself.
+    """
     moments = {seconds(now), *(seconds(s.at) for s in (*last.steps, *new.steps))}
     grid = np.array(sorted(m for m in moments if seconds(now) <= m < seconds(until)), dtype=np.int64)
     if not len(grid):
@@ -306,4 +308,4 @@ def _change(last: EvseWish, new: EvseWish, now: datetime, until: datetime) -> st
     difference = sample(new.steps, grid) - sample(last.steps, grid)
     if (difference < 0).any():
         return "reduction"
-    return "freed_room" if (difference > 0).any() else ""
+    return "freed_room" if (difference[grid < seconds(renewal)] > 0).any() else ""

@@ -15,7 +15,7 @@ from core.messages.commercial import RecordPriced
 from core.messages.session import SessionEnded, SessionMetered, SessionStarted, SessionUpdated
 from core.messages.station import ConnectorStatusChanged
 from core.messages.vehicle import VehicleIdentified
-from core.sessions import Plug, Session, Sessions, energy_wh, fold, running
+from core.sessions import Left, Plug, Session, Sessions, energy_wh, fold, running
 
 START = datetime(2026, 11, 25, 21, tzinfo=UTC)
 IDS = count(1)
@@ -204,8 +204,11 @@ def test_a_token_shown_later_is_taken_over_once() -> None:
 def test_the_identified_vehicle_stands_in_the_session_and_is_remembered_at_the_plug() -> None:
     state = told(fact(STARTED), fact(VehicleIdentified(vehicle="BUS-142", by="token")))
     assert session(state).vehicle == "BUS-142"
-    state = fold(state, fact(FREE, 90))
-    assert plug(state).last_vehicle == "BUS-142"
+    assert plug(state).vehicle == "BUS-142"
+    state = fold(state, fact(FREE, 90, id="gone"))
+    assert (plug(state).vehicle, plug(state).last_vehicle) == (None, "BUS-142")
+    assert state.left["BUS-142"] == Left("CP", 1, START + timedelta(seconds=90), "gone")
+    assert fold(state, fact(FREE, 99)).left == state.left
     unknown = fold(fold(state, fact(OCCUPIED, 99)), fact(VehicleIdentified(vehicle=None, by="none"), 99))
     assert plug(unknown).last_vehicle == "BUS-142"
 

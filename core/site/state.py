@@ -1,0 +1,92 @@
+"""Everything that a site's controller knows, folded from the journal in stream order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from immutables import Map
+
+from core import commercial as records
+from core import dispatch, envelopes, incidents, readiness, requirements, sessions, vehicles, work
+from core.allocation import state as allocation
+from core.allocation.state import Allocations
+from core.commercial import RecordsState
+from core.dispatch import Dispatch
+from core.energy_system import Topology
+from core.envelopes import GridState
+from core.incidents import IncidentsState
+from core.messages import Message, Position
+from core.messages.site import SiteConfig, SiteConfigured
+from core.messages.station import StationAdmitted
+from core.readiness import ReadinessState
+from core.requirements import RequirementsState
+from core.sessions import Sessions
+from core.vehicles import VehiclesState
+from core.work import WorkState
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """One part per concept; each is folded by the module that owns it."""
+
+    site: str
+    seen: int = 0
+    """The last folded stream sequence."""
+    config: SiteConfig | None = None
+    configured: tuple[str, str] | None = None
+    """Message id and digest of the `site.configured` in force."""
+    admitted: Map[str, StationAdmitted] = Map()
+    topology: Topology | None = None
+    work: WorkState = field(default_factory=WorkState)
+    sessions: Sessions = field(default_factory=Sessions)
+    vehicles: VehiclesState = field(default_factory=VehiclesState)
+    requirements: RequirementsState = field(default_factory=RequirementsState)
+    grid: GridState = field(default_factory=GridState)
+    allocations: Allocations = field(default_factory=Allocations)
+    dispatch: Dispatch = field(default_factory=Dispatch)
+    readiness: ReadinessState = field(default_factory=ReadinessState)
+    incidents: IncidentsState = field(default_factory=IncidentsState)
+    records: RecordsState = field(default_factory=RecordsState)
+    versions: Map[str, int] = Map()
+    """Per message type how many were folded: what tells a decision that its inputs are unchanged."""
+
+
+PARTS: Mapping[str, Callable[[Any, Message], Any]] = {
+    "work": work.fold,
+    "sessions": sessions.fold,
+    "vehicles": vehicles.fold,
+    "requirements": requirements.fold,
+    "grid": envelopes.fold,
+    "allocations": allocation.fold,
+    "dispatch": dispatch.fold,
+    "readiness": readiness.fold,
+    "incidents": incidents.fold,
+    "records": records.fold,
+}
+
+
+def fold(state: SiteState, message: Message, position: Position) -> SiteState:
+    """The state after one more message of the stream; the same messages in the same order give the same state."""
+    changed: dict[str, Any] = {}
+    for name, part in PARTS.items():
+        before = getattr(state, name)
+        after = part(before, message)
+        if after is not before:
+            changed[name] = after
+    versions = state.versions.set(message.type, state.versions.get(message.type, 0) + 1)
+    state = replace(state, seen=position.seq, versions=versions, **changed)
+    body = message.body
+    if isinstance(body, SiteConfigured):
+        return _placed(replace(state, config=body.config, configured=(message.id, body.digest)))
+    if isinstance(body, StationAdmitted):
+        return _placed(replace(state, admitted=state.admitted.set(body.station, body)))
+    return state
+
+
+def _placed(state: SiteState) -> SiteState:
+    """The tree follows from configuration and admitted stations."""
+    if state.config is None:
+        return state
+    return replace(state, topology=Topology.of(state.config, (a for _, a in sorted(state.admitted.items()))))

@@ -1,0 +1,216 @@
+"""Constructs everything that runs, in the order in which it may start, and takes it down in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from core.messages.gateway import GatewayStarted
+from core.ports import HUB, Clock, KnownStation, Ports, TokenAnswer
+from gateway import registry
+from gateway.appending import GatewayJournal
+from gateway.clock import SystemClock
+from gateway.controller import SiteController
+from gateway.desired import LocalDesired
+from gateway.feed import Feed
+from gateway.http.access import Users
+from gateway.http.host import HttpHost
+from gateway.journal.log import Log, Record
+from gateway.journal.opening import EMBEDDED, OpenJournal, open_journal
+from gateway.metrics import Metrics
+from gateway.secrets import FileSecrets, write_durably
+from gateway.settings.load import adapter_settings
+from gateway.settings.models import HubSettings
+from gateway.tls import TlsContexts
+from protocols.adapter import Adapter
+
+logger = logging.getLogger("busbar")
+
+
+class LiveDirectory:
+    """The directory as folded by now, for adapters that keep the port for as long as they run."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def station(self, identity: str) -> KnownStation | None:
+        """The station with that identity."""
+        return self._feed.directory.station(identity)
+
+    def token(self, site: str, token: str) -> TokenAnswer:
+        """Whether the token may charge at the site."""
+        return self._feed.directory.token(site, token)
+
+    def partner(self, adapter: str, name: str) -> Mapping[str, Any] | None:
+        """What the adapter kept about that partner."""
+        return self._feed.directory.partner(adapter, name)
+
+
+class Hub:
+    """One running hub. `log` is given where somebody else owns the journal (tests, a second process)."""
+
+    def __init__(self, settings: HubSettings, *, clock: Clock | None = None, log: Log | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self.secrets = FileSecrets(settings.data, settings.base, aliases=settings.aliases())
+        self.tls = TlsContexts(settings.tls)
+        self.desired = LocalDesired()
+        self.controllers: dict[str, SiteController] = {}
+        self.adapters: dict[str, Adapter] = {}
+        self.http = HttpHost(Users(settings.users, self.secrets), self.metrics, self.clock)
+        self.feed: Feed
+        self.log: Log
+        self.journal: GatewayJournal
+        self.epoch = 1
+        self._given = log
+        self._opened: OpenJournal | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the journal, fold it, control the sites, then let peers in.
+
+        Raises:
+            gateway.journal.log.Damaged: the journal is not what was acknowledged.
+            OSError: an address cannot be bound, or the data folder cannot be written.
+        """
+        self.settings.data.mkdir(parents=True, exist_ok=True)
+        self.log = await self._open_log()
+        self.feed = Feed(self.log)
+        self.feed.follow(self._note_epoch)
+        for site in self.settings.sites:
+            self.controllers[site.id] = SiteController(site.id, self.log, self.desired, self.clock)
+            self.feed.follow(self.controllers[site.id].take)
+        await self.feed.catch_up()
+        self._tasks.append(self.feed.start())
+        self.journal = GatewayJournal(self.log, self.feed, self.clock, self.settings.gateway, self.epoch)
+        await self._control()
+        await self._let_in()
+        self._write_note()
+
+    async def stop(self) -> None:
+        """Let no one in, store what came, end the controllers, close the journal."""
+        with suppress(OSError):
+            self._note.unlink(missing_ok=True)
+        for adapter in self.adapters.values():
+            await adapter.stop()
+        await self.http.stop()
+        if hasattr(self, "journal"):
+            await self.journal.close()
+        for controller in self.controllers.values():
+            await controller.stop()
+        if hasattr(self, "feed"):
+            await self.feed.stop()
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def failed(self) -> None:
+        """Return, by raising, when a part that must run forever ended."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        raise RuntimeError(f"{', '.join(t.get_name() for t in done)} ended by itself")
+
+    @property
+    def _note(self) -> Path:
+        return self.settings.data / "hub.json"
+
+    async def _open_log(self) -> Log:
+        if self._given is not None:
+            return self._given
+        settings = self.settings
+        password = self.secrets.get(settings.nats_password) if settings.nats_password else None
+        self._opened = await open_journal(
+            settings.data,
+            nats=settings.nats or EMBEDDED,
+            user=settings.nats_user,
+            password=password.decode() if password else None,
+            observe=lambda seconds: self.metrics.observe("journal_append_seconds", seconds),
+        )
+        return self._opened.log
+
+    def _note_epoch(self, record: Record) -> None:
+        for message in record.messages:
+            body = message.body
+            if isinstance(body, GatewayStarted) and body.gateway == self.settings.gateway:
+                self.epoch = max(self.epoch, body.epoch + 1)
+
+    async def _control(self) -> None:
+        for name in (HUB, *self.controllers):
+            await self.journal.open(name)
+        for site in self.settings.sites:
+            controller = self.controllers[site.id]
+            await controller.open(self.epoch)
+            await controller.configure(site.config())
+            self._tasks.append(controller.start())
+            self.journal.serve(controller)
+
+    async def _let_in(self) -> None:
+        ports = Ports(
+            journal=self.journal,
+            desired=self.desired,
+            directory=LiveDirectory(self.feed),
+            http=self.http.at("partners"),
+            secrets=self.secrets,
+            tls=self.tls,
+            clock=self.clock,
+            gateway=self.settings.gateway,
+            epoch=self.epoch,
+            sites=tuple(self.controllers),
+            report=self.metrics.report,
+        )
+        self._make_passwords()
+        for name, settings in adapter_settings(self.settings).items():
+            self.adapters[name] = registry.build(name, settings)
+            await self.adapters[name].start(ports)
+        await self.http.start(self.settings.http, self.tls)
+
+    def _make_passwords(self) -> None:
+        """Every declared station has a password; those that nobody chose are made here, for `busbar connect ocpp`."""
+        chosen = self.settings.aliases()
+        for _, station in self.settings.stations().values():
+            if station.credential not in chosen:
+                self.secrets.generate(station.credential)
+
+    def _write_note(self) -> None:
+        """`hub.json`: where the command line finds this hub."""
+        listening = self.adapters["ocpp"].health().listening if "ocpp" in self.adapters else ()
+        note = {
+            "pid": os.getpid(),
+            "url": next(iter(self.http.addresses.values()), ""),
+            "addresses": self.http.addresses,
+            "ocpp": list(listening),
+        }
+        write_durably(self._note, json.dumps(note, indent=2).encode(), 0o644)
+
+
+async def run(settings: HubSettings) -> None:
+    """Run a hub until SIGTERM or SIGINT, or until a part of it fails."""
+    hub = Hub(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await hub.start()
+        logger.info("busbar is up: %s", ", ".join(hub.http.addresses.values()))
+        waiting = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(hub.failed())}
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        for task in done:
+            task.result()
+    finally:
+        await hub.stop()
+
+
+def serve(settings: HubSettings) -> None:
+    """`busbar serve`: logs to stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(run(settings))
