@@ -235,10 +235,10 @@ def _granted(path: Sequence[str], wanted: Watts, cap: Watts, room: dict[str, Wat
 
     The room has to last for a guard time: so long a charger may still draw what its schedule lowers.
     """
-    free = np.maximum(np.minimum.reduce([room[n] for n in path]), 0)
-    lasting = _ahead(cap + free, grid, guard)
+    slow = _behind(cap, grid, guard)
+    lasting = _ahead(slow + np.minimum.reduce([room[n] for n in path]), grid, guard)
     granted = np.minimum(wanted, np.maximum(cap, lasting)) // GRAIN_W * GRAIN_W
-    more = _behind(np.maximum(granted, cap), grid, guard) - _behind(cap, grid, guard)
+    more = _behind(np.maximum(granted, cap), grid, guard) - slow
     for node in path:
         room[node] = room[node] - more
     result: Watts = granted

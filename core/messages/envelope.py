@@ -32,3 +32,5 @@ class EnvelopeComputed(Body):
     """All nodes; per node in time order without gaps."""
     degraded: tuple[str, ...] = ()
     """Sources that stand in fallback."""
+    inputs: int = 0
+    """How many statements and configurations had been folded when it was computed."""

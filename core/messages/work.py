@@ -102,6 +102,8 @@ class ScheduleReceived(Body):
     """Operating days (inclusive) for which this import is complete: work missing in it is withdrawn. None: it only adds."""
     stated: int = 0
     quarantined: int = 0
+    kept: tuple[str, ...] = ()
+    """Works whose rows were set aside: they are not withdrawn, what was known about them holds."""
     who: str = ""
     why: str = ""
 
@@ -154,6 +156,8 @@ class ScheduleImported(Body):
     quarantined: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     """(row, reason) of rows that the core refused: an unknown vehicle, a departure in the past; at most 100."""
+    refused_count: int = 0
+    """All of them, also beyond the 100."""
 
     def key(self, message: Message) -> tuple[str, ...]:
         """One per import."""

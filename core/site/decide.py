@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.messages import Message, Position
 from core.messages.scribe import Scribe
+from core.site.memo import Memo
 from core.site.stages import STAGES, Stage
 from core.site.state import SiteState, fold
-
-
-@dataclass(slots=True)
-class Memo:
-    """What was found settled: a stage is not asked again while nothing that it reads was folded and its deadline is ahead.
-
-    It changes nothing but the cost: without it every stage gives the same answer (a test compares both).
-    """
-
-    settled: dict[str, tuple[int, datetime | None]] = field(default_factory=dict)
 
 
 def decide(state: SiteState, now: datetime, memo: Memo | None = None) -> list[Message]:
     """The messages that follow from the state at `now`; empty once everything is said. Pure but for the memo."""
     scribe = Scribe(state.site, state.seen, now)
+    memo = memo or Memo()
     found = _stages(state, now, memo, scribe)
-    if memo is not None and not scribe.messages:
+    if not scribe.messages:
         memo.settled.update(found)
     return scribe.messages
 
@@ -35,24 +26,23 @@ def next_deadline(state: SiteState, now: datetime, memo: Memo | None = None) -> 
 
     Meaningful where `decide` has nothing to say at `now`.
     """
-    settled = dict(memo.settled) if memo is not None else {}
+    memo = memo or Memo()
+    settled = dict(memo.settled)
     settled.update(_stages(state, now, memo, Scribe(state.site, state.seen, now)))
     return min((moment for _, moment in settled.values() if moment is not None and moment > now), default=None)
 
 
-def _stages(
-    state: SiteState, now: datetime, memo: Memo | None, scribe: Scribe
-) -> dict[str, tuple[int, datetime | None]]:
+def _stages(state: SiteState, now: datetime, memo: Memo, scribe: Scribe) -> dict[str, tuple[int, datetime | None]]:
     """Run every stage that is not settled; returns version and deadline of each that ran."""
     config = state.config
     found: dict[str, tuple[int, datetime | None]] = {}
     for stage in STAGES if config is not None else ():
         version = _version(state, stage)
-        if memo is not None and _is_settled(memo.settled.get(stage.name), version, now):
+        if memo.is_settled(stage.name, version, now):
             continue
         written = len(scribe.messages)
         assert config is not None
-        found[stage.name] = (version, stage.decide(state, config, now, scribe))
+        found[stage.name] = (version, stage.decide(state, config, now, scribe, memo))
         for message in scribe.messages[written:]:
             state = fold(state, message, Position(state.seen, 0))
     return found
@@ -60,7 +50,3 @@ def _stages(
 
 def _version(state: SiteState, stage: Stage) -> int:
     return sum(count for name, count in state.versions.items() if name.startswith(stage.reads))
-
-
-def _is_settled(known: tuple[int, datetime | None] | None, version: int, now: datetime) -> bool:
-    return known is not None and known[0] == version and (known[1] is None or now < known[1])

@@ -23,9 +23,10 @@ from core.messages.requirement import RequirementComputed
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
 from core.messages.station import StationLimited
-from core.readiness.outlook import Subject
+from core.readiness.outlook import Subject, requirement_of
 from core.requirements import RequirementsState
 from core.sessions import Plug, energy_wh
+from core.site.memo import Memo
 from core.site.state import SiteState
 from core.vehicles import Reading
 from core.work import Departure
@@ -33,7 +34,7 @@ from core.work import Departure
 ARRIVAL = timedelta(minutes=5)
 """From the planned return to the plug."""
 
-Decide = Callable[[SiteState, SiteConfig, datetime, Scribe], datetime | None]
+Decide = Callable[[SiteState, SiteConfig, datetime, Scribe, Memo], datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Stage:
 # -- work, vehicles, requirements -----------------------------------------------------------------------------------
 
 
-def _work(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
+def _work(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     work.decide(state.work, config, now, scribe)
     return work.next_deadline(state.work, config, now)
 
@@ -60,13 +61,13 @@ def _departures(state: SiteState, config: SiteConfig, now: datetime) -> tuple[De
     return work.departures(state.work, config, now)
 
 
-def _vehicles(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
+def _vehicles(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     departures = _departures(state, config, now)
     vehicles.decide(state.vehicles, state.sessions, config, departures, now, scribe, configured=_configured(state))
     return work.next_deadline(state.work, config, now)
 
 
-def _requirements(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
+def _requirements(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     finals = {key: m.id for key, m in state.readiness.last.items() if getattr(m.body, "final", False)}
     departures = _departures(state, config, now)
     configured = _configured(state)
@@ -89,12 +90,12 @@ def _configured(state: SiteState) -> str:
 # -- envelope and plan ----------------------------------------------------------------------------------------------
 
 
-def _envelope(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
+def _envelope(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     envelopes.decide(state.grid, config, now, scribe)
     return envelopes.next_deadline(state.grid, config, now)
 
 
-def _plan(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
+def _plan(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     busy = _busy(state)
     triggers = allocations.due(state.allocations, now, busy=busy)
     if triggers and state.topology is not None:
@@ -293,7 +294,7 @@ def _rank(state: SiteState, vehicle: str | None) -> tuple[object, ...]:
     return min(own, default=(99, ""))
 
 
-def _wishes(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
+def _wishes(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     if state.topology is None:
         return None
     site = dispatched(state, config, now)
@@ -346,10 +347,28 @@ def _station(state: SiteState, plug: Plug | None, last: str | None) -> StationSt
     return state.dispatch.stations.get(name) if name else None
 
 
-def _readiness(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
-    subjects = _subjects(state, config, now)
-    readiness.decide(state.readiness, subjects, config, now, scribe)
-    return readiness.next_deadline(state.readiness, subjects, config, now)
+def _readiness(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
+    """Only departures about which something is new are looked at: most facts concern one vehicle."""
+    moments: list[datetime | None] = []
+    memo.for_config(config)
+    for subject in _subjects(state, config, now):
+        key = _key_of(subject)
+        last = state.readiness.last.get(key)
+        if memo.is_assessed(key, subject, last, now):
+            moments.append(memo.subjects[key][2])
+            continue
+        written = len(scribe.messages)
+        readiness.decide(state.readiness, [subject], config, now, scribe)
+        deadline = readiness.next_deadline(state.readiness, [subject], config, now)
+        moments.append(deadline)
+        if len(scribe.messages) == written:
+            memo.subjects[key] = (subject, last, deadline)
+    return _first(*moments)
+
+
+def _key_of(subject: Subject) -> tuple[str, str]:
+    need = requirement_of(subject)
+    return need.vehicle, need.departs.isoformat()
 
 
 def _conditions(state: SiteState, config: SiteConfig, now: datetime) -> tuple[Condition, ...]:
@@ -358,13 +377,13 @@ def _conditions(state: SiteState, config: SiteConfig, now: datetime) -> tuple[Co
     return incidents.conditions(state.incidents, world, now)
 
 
-def _incidents(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
+def _incidents(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     found = _conditions(state, config, now)
     incidents.decide(state.incidents, found, now, scribe)
     return incidents.next_deadline(state.incidents, found, now)
 
 
-def _records(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe) -> datetime | None:
+def _records(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     commercial.decide(state.records, state.sessions.sessions, config, now, scribe)
     return commercial.next_deadline(state.records, state.sessions.sessions, now)
 

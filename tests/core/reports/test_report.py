@@ -451,3 +451,12 @@ def test_a_configuration_of_after_the_window_is_not_its_own():
 @pytest.mark.parametrize("kind", [NightReport, Delivered, IncidentRow, Proof, Series, Slot])
 def test_states_are_never_changed_in_place(kind):
     assert kind.__dataclass_params__.frozen and "__slots__" in vars(kind)
+
+
+def test_without_a_configuration_the_first_meter_of_its_kind_speaks():
+    log = Log()
+    for minute in range(2):
+        read(log, at(minute), 30.0, meter="a house", measures="building")
+        read(log, at(minute), 60.0, meter="main")
+    energy = render(fold_all(empty(), log))["energy"]
+    assert (energy["grid_kwh"], energy["building_kwh"], energy["losses_kwh"]) == (1.0, 0.0, 1.0)

@@ -1,0 +1,177 @@
+"""Incidents: one per cause and subject, opened when it needs a person, updated when it matters more, resolved by evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from immutables import Map
+
+from core.incidents.chargers import commands, faults, offline, strangers
+from core.incidents.conditions import Condition, World
+from core.incidents.departures import departures
+from core.incidents.facts import Facts, note
+from core.incidents.site import feeds, limits, meters, sources
+from core.messages import Message, identify
+from core.messages.incident import IncidentOpened, IncidentResolved, IncidentUpdated
+from core.messages.scribe import Scribe
+
+FLAP = timedelta(minutes=2)
+"""A cause must be gone so long before its incident is resolved, so that flapping stays one incident."""
+LOUD = ("over_kw", "rows", "left")
+"""Numbers whose change is worth an update; the others keep the value they had."""
+
+EVALUATORS: tuple[Callable[[Facts, World, datetime], Iterator[Condition]], ...] = (
+    offline,
+    commands,
+    faults,
+    strangers,
+    sources,
+    meters,
+    limits,
+    feeds,
+    departures,
+)
+"""Every kind of condition; a new kind is one more function."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An incident that is not resolved: its opening, and its newest message."""
+
+    opened: Message
+    newest: Message
+
+    @property
+    def body(self) -> IncidentOpened | IncidentUpdated:
+        """Severity, numbers and departures as last written."""
+        assert isinstance(self.newest.body, IncidentOpened | IncidentUpdated)
+        return self.newest.body
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentsState:
+    """Open incidents by (kind, subject), and the facts that conditions are evaluated from."""
+
+    open: Map[Key, Open] = field(default_factory=Map)
+    facts: Facts = field(default_factory=Facts)
+
+
+def fold(state: IncidentsState, message: Message) -> IncidentsState:
+    """The state after one more message, its own ones included."""
+    body = message.body
+    if isinstance(body, IncidentOpened):
+        return replace(state, open=state.open.set((body.kind, body.subject), Open(message, message)))
+    if isinstance(body, IncidentUpdated | IncidentResolved):
+        return _followed(state, message, body)
+    facts = note(state.facts, message)
+    return state if facts is state.facts else replace(state, facts=facts)
+
+
+def conditions(state: IncidentsState, world: World, now: datetime) -> tuple[Condition, ...]:
+    """Every condition that the facts speak about, active or gone, in the order of kind and subject."""
+    found = [condition for evaluate in EVALUATORS for condition in evaluate(state.facts, world, now)]
+    return tuple(sorted(found, key=lambda c: (c.kind, c.subject)))
+
+
+def decide(state: IncidentsState, found: Iterable[Condition], now: datetime, scribe: Scribe) -> None:
+    """Open, update and resolve by what holds now; the same conditions again write nothing."""
+    seen: set[Key] = set()
+    for condition in found:
+        key = (condition.kind, condition.subject)
+        seen.add(key)
+        known = state.open.get(key)
+        if known is None and condition.active and now >= _opens(condition):
+            _open(condition, now, scribe)
+        elif known is not None and condition.active:
+            _update(known, condition, scribe)
+        elif known is not None and now >= condition.since + FLAP:
+            _resolve(known, condition.causes, scribe)
+    for key, known in sorted(state.open.items()):
+        if key not in seen:
+            _resolve(known, (state.facts.configured_by,), scribe)
+
+
+def next_deadline(state: IncidentsState, found: Iterable[Condition], now: datetime) -> datetime | None:
+    """The first moment after `now` at which `decide` could write with unchanged facts."""
+    moments: list[datetime] = []
+    for condition in found:
+        known = (condition.kind, condition.subject) in state.open
+        moments += condition.moments
+        if condition.active != known:
+            moments.append(_opens(condition) if condition.active else condition.since + FLAP)
+    return min((m for m in moments if m > now), default=None)
+
+
+def touching(state: IncidentsState, vehicle: str) -> tuple[Message, ...]:
+    """The newest message of every open incident that touches this vehicle's departure."""
+    found = (known.newest for _, known in sorted(state.open.items()) if vehicle in known.body.departures)
+    return tuple(found)
+
+
+def _opens(condition: Condition) -> datetime:
+    return condition.opens or condition.since
+
+
+def _open(condition: Condition, now: datetime, scribe: Scribe) -> None:
+    body = IncidentOpened(
+        incident=identify(scribe.site, condition.kind, condition.subject, now),
+        kind=condition.kind,
+        subject=condition.subject,
+        severity=condition.severity,
+        params=_plain(condition.params),
+        departures=condition.departures,
+    )
+    scribe.write(body, at=condition.at, causes=condition.causes)
+
+
+def _update(known: Open, condition: Condition, scribe: Scribe) -> None:
+    body, params = known.body, _plain(condition.params)
+    loud = {name: params[name] for name in LOUD if name in params}
+    same = all(body.params.get(name) == value for name, value in loud.items())
+    if same and (body.severity, body.departures) == (condition.severity, condition.departures):
+        return
+    updated = IncidentUpdated(
+        incident=body.incident,
+        kind=body.kind,
+        subject=body.subject,
+        severity=condition.severity,
+        params=body.params | loud,
+        departures=condition.departures,
+    )
+    scribe.write(updated, at=known.opened.at, causes=(known.opened.id, *condition.causes))
+
+
+def _resolve(known: Open, causes: tuple[str, ...], scribe: Scribe) -> None:
+    body = known.body
+    resolved = IncidentResolved(
+        incident=body.incident, kind=body.kind, subject=body.subject, opened=known.opened.time, params=body.params
+    )
+    scribe.write(resolved, at=known.opened.at, causes=(known.opened.id, *causes))
+
+
+def _followed(state: IncidentsState, message: Message, body: IncidentUpdated | IncidentResolved) -> IncidentsState:
+    key = (body.kind, body.subject)
+    known = state.open.get(key)
+    if known is None or known.body.incident != body.incident:
+        return state
+    if isinstance(body, IncidentResolved):
+        return replace(state, open=state.open.delete(key))
+    return replace(state, open=state.open.set(key, replace(known, newest=message)))
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON data: moments as ISO text, numbers to four decimals, nothing that is unknown."""
+    plain: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, datetime):
+            plain[name] = value.isoformat()
+        elif isinstance(value, float):
+            plain[name] = round(value, 4)
+        elif value not in (None, "", []):
+            plain[name] = value
+    return plain

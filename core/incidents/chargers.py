@@ -1,0 +1,154 @@
+"""Conditions of chargers: silent, refusing, not confirming, not obeying, faulted, or with an unknown vehicle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from core.incidents.conditions import CHARGING_FOR, Condition, World, departing, weighed
+from core.incidents.facts import Facts, Link, Order
+from core.messages import Physical
+from core.messages.incident import Severity
+from core.messages.site import SiteConfig
+from core.messages.station import ConnectorStatusChanged
+from core.messages.vehicle import VehicleIdentified
+
+SILENT = timedelta(seconds=60)
+"""A lost socket is an incident after so long."""
+STRANGER = timedelta(minutes=2)
+"""An unknown vehicle is one after so long: cards are shown late."""
+MANY_CONNECTORS = 0.25
+"""Silence of this share of the connectors is of high severity."""
+_UNREACHABLE = timedelta(days=365)
+"""A wish to a station that is not connected is not waited for."""
+
+
+def offline(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Stations whose socket is gone or whose sign of life has run out."""
+    silent = {station: _silent_since(link, now) for station, link in facts.links.items()}
+    many = _share(world, {s for s, since in silent.items() if since is not None}) >= MANY_CONNECTORS
+    for station, link in facts.links.items():
+        since = silent[station] or link.since
+        condition = Condition(
+            kind="charger_offline",
+            subject=station,
+            active=silent[station] is not None,
+            since=since,
+            causes=(link.by,),
+            params={"station": station, "since": since, "safe_kw": _safe_kw(world.config, station)},
+            at=Physical(station=station),
+            opens=since + SILENT,
+            moments=(link.fresh_until,) if link.up and link.fresh_until else (),
+        )
+        near = any(body.departs <= now + CHARGING_FOR for body in departing(world, station, None, now))
+        floor: Severity = "high" if many or near else "low"
+        yield weighed(condition, world, now, floor)
+
+
+def commands(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Stations that refused a limit, hold or draw more than it, or have not confirmed it in time."""
+    for station, order in facts.orders.items():
+        for condition in (*_answers(station, order), *_waiting(station, order, facts.links.get(station), world)):
+            yield weighed(condition, world, now)
+
+
+def faults(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Connectors that report a fault."""
+    for (station, evse), message in facts.statuses.items():
+        body = message.body
+        assert isinstance(body, ConnectorStatusChanged)
+        bay = _bay(world.config, station, evse)
+        condition = Condition(
+            kind="charger_fault",
+            subject=f"{station}/{evse}",
+            active=body.status == "faulted",
+            since=message.time,
+            causes=(message.id,),
+            params={"station": station, "bay": bay, "error": body.error, "since": message.time},
+            at=Physical(station=station, evse=evse),
+        )
+        yield weighed(condition, world, now)
+
+
+def strangers(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Plug-ins of a vehicle that nobody knows, or about which the evidence disagrees."""
+    for (station, evse), plug in world.plugs.items():
+        message = facts.identified.get((station, evse))
+        body = message.body if message else None
+        if message is None or not isinstance(body, VehicleIdentified):
+            continue
+        here = plug.plugged and body.since == plug.began and body.vehicle is None
+        since = plug.since if here and plug.since else message.time
+        for kind in ("unknown_vehicle", "vehicle_conflict"):
+            condition = Condition(
+                kind=kind,
+                subject=f"{station}/{evse}",
+                active=here and (body.by == "conflict") == (kind == "vehicle_conflict"),
+                since=since,
+                causes=(message.id,),
+                params={"bay": _bay(world.config, station, evse), "since": since, "candidates": list(body.candidates)},
+                at=Physical(station=station, evse=evse),
+                opens=since + STRANGER,
+            )
+            yield weighed(condition, world, now)
+
+
+def _silent_since(link: Link, now: datetime) -> datetime | None:
+    """Since when a station is silent: its socket is gone, or its last sign of life has run out."""
+    if not link.up:
+        return link.since
+    return link.fresh_until if link.fresh_until is not None and now >= link.fresh_until else None
+
+
+def _answers(station: str, order: Order) -> Iterator[Condition]:
+    """A refusal or a mismatch holds until the next confirmation."""
+    for kind, step in (("profile_refused", order.refused), ("limit_not_obeyed", order.mismatched)):
+        latest = step or order.confirmed
+        if latest is None:
+            continue
+        yield Condition(
+            kind=kind,
+            subject=station,
+            active=step is not None,
+            since=latest.time,
+            causes=(latest.id,),
+            params={"station": station, "since": latest.time, "why": getattr(latest.body, "reason", "")},
+            at=Physical(station=station),
+        )
+
+
+def _waiting(station: str, order: Order, link: Link | None, world: World) -> Iterator[Condition]:
+    """A wish that a connected station has not confirmed in time; a refusal is an answer and not waited for."""
+    waits = bool(order.pending) and order.refused is None
+    latest = order.confirmed if not waits and order.confirmed else None
+    if not order.pending and latest is None:
+        return
+    wish, asked = order.pending[0] if order.pending else ("", None)
+    since = latest.time if latest else max(filter(None, (asked, link.since if link else None)))
+    within = timedelta(seconds=world.config.policies.confirm_within_s)
+    yield Condition(
+        kind="command_not_confirmed",
+        subject=station,
+        active=waits,
+        since=since,
+        causes=(latest.id if latest else wish,),
+        params={"station": station, "since": since},
+        at=Physical(station=station),
+        opens=since + (within if link is None or link.up else _UNREACHABLE),
+    )
+
+
+def _share(world: World, stations: set[str]) -> float:
+    """The share of the site's connectors that stand at these stations."""
+    every = sum(len(s.connectors) for s in world.config.stations)
+    return sum(len(s.connectors) for s in world.config.stations if s.id in stations) / every if every else 0.0
+
+
+def _safe_kw(config: SiteConfig, station: str) -> float | None:
+    return next((s.safe_kw for s in config.stations if s.id == station), None)
+
+
+def _bay(config: SiteConfig, station: str, evse: int) -> str:
+    """What people call the connector; without a name its station and EVSE."""
+    connectors = (c for s in config.stations if s.id == station for c in s.connectors if c.evse == evse)
+    return next((c.name for c in connectors if c.name), f"{station}/{evse}")

@@ -1,0 +1,274 @@
+"""The last facts that incidents rest on: links, commands, statuses, sources, feeds, and readings above a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from immutables import Map
+
+from core.energy_system import reserve_at
+from core.messages import Message
+from core.messages.command import CommandConfirmed, CommandMismatched, CommandRejected, CommandWished
+from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
+from core.messages.gateway import GatewayStarted
+from core.messages.grid import MeterSampled, SourceContacted, SourceStateChanged
+from core.messages.site import SiteConfig, SiteConfigured
+from core.messages.station import ConnectorStatusChanged, StationConnected, StationDisconnected, StationSeen
+from core.messages.vehicle import VehicleIdentified
+from core.messages.work import ScheduleImported
+
+MOST_PENDING = 15
+"""So many unconfirmed wishes of a station are remembered beside the oldest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A station's newest connection: up or lost, since when, by which message."""
+
+    up: bool
+    since: datetime
+    by: str
+    gateway: str
+    epoch: int
+    connection: int
+    fresh_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What became of a station's wishes."""
+
+    pending: tuple[tuple[str, datetime], ...] = ()
+    """(id, time) of the wishes that are not confirmed, in order; a confirmation covers all before it."""
+    refused: Message | None = None
+    mismatched: Message | None = None
+    confirmed: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Readings of a meter against its limit: how many in a row are above, since when; count 0: below since then."""
+
+    count: int
+    since: datetime
+    peak_kw: float
+    limit_kw: float
+    source: str
+    by: str
+    limit_by: str
+    meter: str
+    read: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The newest fact of each kind and subject."""
+
+    config: SiteConfig | None = None
+    configured_by: str = ""
+    links: Map[str, Link] = field(default_factory=Map)
+    orders: Map[str, Order] = field(default_factory=Map)
+    statuses: Map[tuple[str, int], Message] = field(default_factory=Map)
+    identified: Map[tuple[str, int], Message] = field(default_factory=Map)
+    sources: Map[str, Message] = field(default_factory=Map)
+    contacts: Map[str, Message] = field(default_factory=Map)
+    feeds: Map[str, Message] = field(default_factory=Map)
+    watches: Map[tuple[str, str], Watch] = field(default_factory=Map)
+    envelope: Message | None = None
+
+
+def note(facts: Facts, message: Message) -> Facts:
+    """The facts after one more message; repeats and older ones change nothing."""
+    take = _TAKES.get(message.type)
+    return facts if take is None else take(facts, message, message.body)
+
+
+def envelope_at(envelope: EnvelopeComputed, node: str, at: datetime) -> EnvelopeSegment | None:
+    """The segment of the node that holds at this moment."""
+    return next((s for s in envelope.segments if s.node == node and s.begins <= at < s.ends), None)
+
+
+def _configured(facts: Facts, message: Message, body: SiteConfigured) -> Facts:
+    return replace(facts, config=body.config, configured_by=message.id)
+
+
+def _envelope(facts: Facts, message: Message, body: EnvelopeComputed) -> Facts:
+    older = facts.envelope is not None and message.time < facts.envelope.time
+    return facts if older else replace(facts, envelope=message)
+
+
+def _started(facts: Facts, message: Message, body: GatewayStarted) -> Facts:
+    """Connections of that gateway's earlier epochs are lost at that moment."""
+    links = facts.links
+    for station, link in facts.links.items():
+        if link.up and link.gateway == body.gateway and link.epoch < body.epoch:
+            links = links.set(station, replace(link, up=False, since=message.time, by=message.id))
+    return replace(facts, links=links)
+
+
+def _connected(facts: Facts, message: Message, body: StationConnected) -> Facts:
+    station = message.at.station or ""
+    known = facts.links.get(station)
+    if known is not None and message.time < known.since:
+        return facts
+    same = known is not None and (known.gateway, known.epoch, known.connection) == _name(body)
+    link = Link(True, message.time, message.id, *_name(body), message.fresh_until)
+    return facts if same else replace(facts, links=facts.links.set(station, link))
+
+
+def _disconnected(facts: Facts, message: Message, body: StationDisconnected) -> Facts:
+    station = message.at.station or ""
+    known = facts.links.get(station)
+    if known is None or not known.up or (known.gateway, known.epoch, known.connection) != _name(body):
+        return facts
+    lost = replace(known, up=False, since=message.time, by=message.id)
+    return replace(facts, links=facts.links.set(station, lost))
+
+
+def _seen(facts: Facts, message: Message, body: StationSeen) -> Facts:
+    station = message.at.station or ""
+    known = facts.links.get(station)
+    if known is None or not known.up or message.fresh_until is None:
+        return facts
+    if known.fresh_until is not None and message.fresh_until <= known.fresh_until:
+        return facts
+    back = known.fresh_until is not None and message.time >= known.fresh_until
+    link = replace(known, fresh_until=message.fresh_until)
+    if back:
+        link = replace(link, since=message.time, by=message.id)
+    return replace(facts, links=facts.links.set(station, link))
+
+
+def _name(body: StationConnected | StationDisconnected) -> tuple[str, int, int]:
+    return body.gateway, body.epoch, body.connection
+
+
+def _wished(facts: Facts, message: Message, body: CommandWished) -> Facts:
+    known = _order(facts, message)
+    if any(wish == message.id for wish, _ in known.pending):
+        return facts
+    pending = (*known.pending, (message.id, message.time))
+    return _ordered(facts, message, replace(known, pending=pending[:1] + pending[1:][-MOST_PENDING:]))
+
+
+def _rejected(facts: Facts, message: Message, body: CommandRejected) -> Facts:
+    return _ordered(facts, message, replace(_order(facts, message), refused=message))
+
+
+def _mismatched(facts: Facts, message: Message, body: CommandMismatched) -> Facts:
+    return _ordered(facts, message, replace(_order(facts, message), mismatched=message))
+
+
+def _confirmed(facts: Facts, message: Message, body: CommandConfirmed) -> Facts:
+    """A confirmation ends refusal and mismatch, and the wait for its wish and all older ones."""
+    known = _order(facts, message)
+    names = [wish for wish, _ in known.pending]
+    pending = known.pending[names.index(body.wish) + 1 :] if body.wish in names else known.pending
+    order = replace(known, refused=None, mismatched=None, confirmed=message, pending=pending)
+    return _ordered(facts, message, order)
+
+
+def _order(facts: Facts, message: Message) -> Order:
+    return facts.orders.get(message.at.station or "", Order())
+
+
+def _ordered(facts: Facts, message: Message, order: Order) -> Facts:
+    return replace(facts, orders=facts.orders.set(message.at.station or "", order))
+
+
+def _status(facts: Facts, message: Message, body: ConnectorStatusChanged) -> Facts:
+    place = (message.at.station or "", message.at.evse or 0)
+    return replace(facts, statuses=_newer(facts.statuses, place, message))
+
+
+def _identified(facts: Facts, message: Message, body: VehicleIdentified) -> Facts:
+    place = (message.at.station or "", message.at.evse or 0)
+    return replace(facts, identified=_newer(facts.identified, place, message))
+
+
+def _source(facts: Facts, message: Message, body: SourceStateChanged) -> Facts:
+    return replace(facts, sources=_newer(facts.sources, body.source, message))
+
+
+def _contact(facts: Facts, message: Message, body: SourceContacted) -> Facts:
+    return replace(facts, contacts=_newer(facts.contacts, body.source, message))
+
+
+def _feed(facts: Facts, message: Message, body: ScheduleImported) -> Facts:
+    return replace(facts, feeds=_newer(facts.feeds, body.feed, message))
+
+
+def _newer(known: Map[Any, Message], key: object, message: Message) -> Map[Any, Message]:
+    old = known.get(key)
+    return known if old is not None and message.time < old.time else known.set(key, message)
+
+
+def _metered(facts: Facts, message: Message, body: MeterSampled) -> Facts:
+    """A reading against the limit in force at its own time: the node's envelope, or the building's reserve."""
+    meter = message.at.meter or ""
+    config = facts.config
+    declared = next((m for m in config.meters if m.id == meter), None) if config else None
+    if config is None or declared is None or body.import_kw is None:
+        return facts
+    if body.measures == "building":
+        local = message.time.astimezone(ZoneInfo(config.zone)).time()
+        limit, source, by = reserve_at(config.building, local), "reserve", facts.configured_by
+        return _watched(facts, "building_above_reserve", declared.node, message, body.import_kw, limit, source, by)
+    limit, source, by = _limit(facts, config, declared.node, message.time)
+    return _watched(facts, "limit_exceeded", declared.node, message, body.import_kw, limit, source, by)
+
+
+def _limit(facts: Facts, config: SiteConfig, node: str, at: datetime) -> tuple[float, str, str]:
+    """(kW, source, message) that bound the node at that moment; without an envelope its rating."""
+    body = facts.envelope.body if facts.envelope else None
+    segment = envelope_at(body, node, at) if isinstance(body, EnvelopeComputed) else None
+    if segment is not None and facts.envelope is not None:
+        return segment.import_kw, segment.binding_source, facts.envelope.id
+    rating = next((n.limit_kw for n in config.nodes if n.id == node), float("inf"))
+    return rating, "rating", facts.configured_by
+
+
+def _watched(
+    facts: Facts, kind: str, node: str, message: Message, kw: float, limit: float, source: str, by: str
+) -> Facts:
+    known = facts.watches.get((kind, node))
+    if known is not None and message.time <= known.read:
+        return facts
+    above, before = kw > limit, known.count if known else 0
+    same = known is not None and above == (before > 0)
+    watch = Watch(
+        count=before + 1 if above else 0,
+        since=known.since if known is not None and same else message.time,
+        peak_kw=max(kw, known.peak_kw) if known is not None and above and before else kw,
+        limit_kw=known.limit_kw if known is not None and above and before else limit,
+        source=source,
+        by=message.id,
+        limit_by=by,
+        meter=message.at.meter or "",
+        read=message.time,
+    )
+    return replace(facts, watches=facts.watches.set((kind, node), watch))
+
+
+_TAKES: Mapping[str, Callable[[Facts, Message, Any], Facts]] = {
+    SiteConfigured.TYPE: _configured,
+    EnvelopeComputed.TYPE: _envelope,
+    GatewayStarted.TYPE: _started,
+    StationConnected.TYPE: _connected,
+    StationDisconnected.TYPE: _disconnected,
+    StationSeen.TYPE: _seen,
+    CommandWished.TYPE: _wished,
+    CommandRejected.TYPE: _rejected,
+    CommandMismatched.TYPE: _mismatched,
+    CommandConfirmed.TYPE: _confirmed,
+    ConnectorStatusChanged.TYPE: _status,
+    VehicleIdentified.TYPE: _identified,
+    SourceStateChanged.TYPE: _source,
+    SourceContacted.TYPE: _contact,
+    ScheduleImported.TYPE: _feed,
+    MeterSampled.TYPE: _metered,
+}

@@ -1,0 +1,102 @@
+"""Conditions of the site: lost grid sources, limits exceeded or too low, a building above its reserve, broken schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from core.energy_system import Topology
+from core.incidents.conditions import Condition, World, stated
+from core.incidents.facts import Facts, envelope_at
+from core.messages import Message, Physical
+from core.messages.envelope import EnvelopeComputed
+from core.messages.grid import SourceContacted, SourceStateChanged
+from core.messages.reasons import REASONS
+from core.messages.site import Source
+from core.messages.work import ScheduleImported
+
+OVER = timedelta(seconds=10)
+"""One reading above a limit counts after this; a second one counts at once."""
+
+
+def sources(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Sources in fallback, and sources that are heard for a shorter time than chargers need to follow."""
+    for source in world.config.sources:
+        message, contact = facts.sources.get(source.id), facts.contacts.get(source.id)
+        if message is not None and isinstance(message.body, SourceStateChanged):
+            params = {"source": source.id, "since": message.time, "limit_kw": source.fallback_import_kw}
+            lost = message.body.state == "fallback"
+            yield stated("grid_source_lost", source.id, lost, message, params, Physical(node=source.node))
+        if contact is not None and isinstance(contact.body, SourceContacted) and contact.fresh_until is not None:
+            yield _horizon(source, contact, contact.fresh_until, world.config.policies.guard_s)
+
+
+def meters(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Readings above the limit in force, or above the building's reserve."""
+    for (kind, node), watch in facts.watches.items():
+        yield Condition(
+            kind=kind,
+            subject=node,
+            active=watch.count > 0,
+            since=watch.since,
+            causes=(watch.by, watch.limit_by),
+            params={
+                "node": node,
+                "since": watch.since,
+                "over_kw": math.ceil(round(watch.peak_kw - watch.limit_kw, 6)),
+                "power_kw": watch.peak_kw,
+                "limit_kw": watch.limit_kw,
+                "source": watch.source,
+            },
+            severity=REASONS[kind].severity,
+            at=Physical(node=node, meter=watch.meter),
+            opens=watch.since + OVER if watch.count == 1 else watch.since,
+        )
+
+
+def limits(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """A limit in force below what chargers draw by themselves and the building needs."""
+    envelope = facts.envelope
+    if envelope is None or not isinstance(envelope.body, EnvelopeComputed):
+        return
+    topology = Topology.of(world.config)
+    reserve_edges = tuple(moment for moment, _ in topology.reserve_steps(now, now + timedelta(days=1))[1:])
+    for node in world.config.nodes:
+        segment = envelope_at(envelope.body, node.id, now)
+        if segment is None:
+            continue
+        needed = topology.safe_kw(node.id) + (topology.reserve_kw(now) if node.id == topology.root else 0.0)
+        yield Condition(
+            kind="limit_below_safe",
+            subject=node.id,
+            active=segment.import_kw < needed,
+            since=max(segment.begins, envelope.time),
+            causes=(envelope.id,),
+            params={
+                "node": node.id,
+                "limit_kw": segment.import_kw,
+                "needed_kw": needed,
+                "source": segment.binding_source,
+            },
+            severity=REASONS["limit_below_safe"].severity,
+            at=Physical(node=node.id),
+            moments=(segment.ends, *reserve_edges),
+        )
+
+
+def feeds(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Schedules of which rows could not be used; the next whole import of the feed ends it."""
+    for feed, message in facts.feeds.items():
+        body = message.body
+        assert isinstance(body, ScheduleImported)
+        rows = body.quarantined + max(body.refused_count, len(body.refused))
+        params = {"feed": feed, "rows": rows, "since": message.time}
+        yield stated("schedule_incomplete", feed, rows > 0, message, params, Physical(path=feed))
+
+
+def _horizon(source: Source, contact: Message, until: datetime, guard_s: int) -> Condition:
+    """Whether a source's sign of life counts for less time than chargers need to follow a new limit."""
+    horizon_s = (until - contact.time).total_seconds()
+    params = {"source": source.id, "horizon_s": horizon_s, "guard_s": guard_s, "wanted_s": 4 * guard_s}
+    return stated("horizon_short", source.id, horizon_s < guard_s, contact, params, Physical(node=source.node))

@@ -1,0 +1,305 @@
+"""What the freshest readings and the plan in force make of one departure: when ready, with how much slack, how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.battery import Curve, charge_time, power_at, reached_at, soc_after
+from core.messages import Message
+from core.messages.allocation import AllocationAssigned, AllocationPlanned, Step
+from core.messages.requirement import RequirementComputed
+from core.messages.site import Policies, SiteConfig
+from core.sessions import Plug
+
+TOLERANCE = 0.005
+"""Measuring tolerance of a state of charge: the goal less this is met."""
+PLUG_IN_LEAD = timedelta(minutes=15)
+UNPLUGGED_STALE = timedelta(minutes=30)
+MIN_SLACK = timedelta(minutes=10)
+SLACK_SHARE = 0.1
+NOT_STARTED = timedelta(minutes=3)
+BELOW_PLAN_AFTER = timedelta(minutes=5)
+BELOW_PLAN = 0.7
+ALLOWANCE = timedelta(minutes=1)
+"""A plan so much slower than full power is slow because something limits it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """All that is known about one departure: its requirement and the latest fact of every input."""
+
+    requirement: Message
+    """A `requirement.computed`."""
+    plug: Plug | None = None
+    """Where the vehicle is plugged in now; None where it is not."""
+    soc: float | None = None
+    soc_at: datetime | None = None
+    soc_by: str = ""
+    assignment: Message | None = None
+    """Its newest `allocation.assigned`."""
+    plan: Message | None = None
+    """The `allocation.planned` in force; its shortages give a limit its name."""
+    connected: bool = True
+    """The station of `plug` is connected."""
+    incidents: tuple[Message, ...] = ()
+    """Newest message of every open incident that touches the vehicle, its connector or its circuit."""
+    unplugged_at: datetime | None = None
+    """When the vehicle's last plug-in ended."""
+    unplugged_by: str = ""
+    confirmation: str | None = None
+    """Id of the last `command.confirmed` at its station."""
+    precondition: timedelta = timedelta()
+    idle_since_reading: bool = False
+    """No transaction ran between the last reading and now (or the unplugging): an older reading still holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How this vehicle charges at this connector."""
+
+    curve: Curve
+    eta: float
+    full_kw: float
+    bay: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Figures of one departure; `soc` and `expected` are only meaningful where `known`."""
+
+    known: bool
+    fresh: bool = False
+    soc: float = 0.0
+    expected: float = 0.0
+    ready_at: datetime | None = None
+    slack: timedelta | None = None
+    threshold: timedelta = MIN_SLACK
+    reached: bool = False
+    too_late: bool = False
+    """Even full power from now on misses the goal, and what it has is not enough for its work."""
+    must_plug: bool = False
+    not_started: bool = False
+    slower_than_full: bool = False
+    weak: tuple[str, ...] = ()
+    unplugged: tuple[str, ...] = ()
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def requirement_of(subject: Subject) -> RequirementComputed:
+    """The body of the subject's requirement."""
+    assert isinstance(subject.requirement.body, RequirementComputed)
+    return subject.requirement.body
+
+
+def profile(subject: Subject, config: SiteConfig) -> Profile:
+    """Curve and efficiency of the vehicle's type, and the rating of its connector; unknown: what the plan gives."""
+    need, plug = requirement_of(subject), subject.plug
+    kinds = {kind.id: kind for kind in config.vehicle_types}
+    kind = next((kinds.get(v.type) for v in config.vehicles if v.id == need.vehicle), None)
+    curve: Curve = kind.curve if kind and kind.curve else ((0.0, float("inf")),)
+    full, bay = float("inf"), ""
+    if plug is not None:
+        bay = f"{plug.station}/{plug.evse}"
+        connectors = [c for s in config.stations if s.id == plug.station for c in s.connectors if c.evse == plug.evse]
+        full = max((c.max_kw for c in connectors), default=full)
+        bay = next((c.name for c in connectors if c.name), bay)
+    return Profile(curve, kind.eta_battery if kind else 1.0, full, bay)
+
+
+def look(subject: Subject, vehicle: Profile, policies: Policies, now: datetime) -> Outlook:
+    """The outlook at `now`. Time enters only by the moments that `moments` names."""
+    need = requirement_of(subject)
+    unplugged = () if _plugged(subject) else ("not_plugged",)
+    soc, measured = subject.soc, subject.soc_at
+    if soc is None or measured is None or _lost(subject, now):
+        return Outlook(known=False, unplugged=unplugged, params=_params(subject, vehicle, None))
+    stale = _stale_at(subject, policies)
+    ready, expected, slack, threshold = _project(subject, vehicle, soc, measured)
+    least = _least(subject, vehicle, soc)
+    late = need.deadline - subject.precondition
+    return Outlook(
+        known=True,
+        fresh=stale is None or now < stale,
+        soc=soc,
+        expected=expected,
+        ready_at=ready,
+        slack=slack,
+        threshold=threshold,
+        reached=soc >= need.soc_goal - TOLERANCE,
+        too_late=least is not None and now >= late - least and soc < need.soc_needed,
+        must_plug=bool(unplugged) and (least is None or now >= late - least - PLUG_IN_LEAD),
+        not_started=_not_started(subject, now),
+        slower_than_full=ready is None or least is None or ready - _begins(subject, measured) > least + ALLOWANCE,
+        weak=_weak(subject, vehicle, soc),
+        unplugged=unplugged,
+        params=_params(subject, vehicle, least)
+        | {"expected_soc": expected, "ready": ready, "slack_s": _s(slack)}
+        | {"needed_slack_s": _s(threshold)},
+    )
+
+
+def moments(subject: Subject, vehicle: Profile, policies: Policies) -> Iterator[datetime]:
+    """Every moment at which `look` could change with the same inputs."""
+    if subject.soc is not None and subject.soc_at is not None:
+        yield from filter(None, (_stale_at(subject, policies), subject.soc_at + UNPLUGGED_STALE))
+        least = _least(subject, vehicle, subject.soc)
+        if least is not None:
+            latest = requirement_of(subject).deadline - subject.precondition - least
+            yield from (latest, latest - PLUG_IN_LEAD)
+    for step in _steps(subject):
+        yield from (step.at, step.at + NOT_STARTED)
+    if subject.plug is not None and subject.plug.since is not None:
+        yield subject.plug.since + NOT_STARTED
+
+
+def asked_kw(subject: Subject, at: datetime) -> tuple[float, datetime | None]:
+    """What the plan gives the vehicle at this moment, and since when something flows without a pause."""
+    kw, since = 0.0, None
+    for step in _steps(subject):
+        if step.at > at:
+            break
+        since = (since or step.at) if step.kw > 0 else None
+        kw = step.kw
+    return kw, since
+
+
+def _plugged(subject: Subject) -> bool:
+    return subject.plug is not None and subject.plug.plugged
+
+
+def _lost(subject: Subject, now: datetime) -> bool:
+    """A reading from before this plug-in, or of a vehicle that is not plugged in, counts for half an hour."""
+    assert subject.soc_at is not None
+    plug = subject.plug
+    if plug is not None and plug.plugged and (plug.since is None or subject.soc_at >= plug.since):
+        return False
+    return now >= subject.soc_at + UNPLUGGED_STALE
+
+
+def _stale_at(subject: Subject, policies: Policies) -> datetime | None:
+    """When the reading stops being fresh: while a transaction runs; a standing vehicle keeps its charge."""
+    if subject.plug is None or subject.plug.transaction is None or subject.soc_at is None:
+        return None
+    return subject.soc_at + timedelta(seconds=policies.soc_stale_s)
+
+
+def _steps(subject: Subject) -> tuple[Step, ...]:
+    body = subject.assignment.body if subject.assignment else None
+    return tuple(sorted(body.steps, key=lambda s: s.at)) if isinstance(body, AllocationAssigned) else ()
+
+
+def _begins(subject: Subject, measured: datetime) -> datetime:
+    """From where the plan is projected: the reading, or the plan's first step where that is later."""
+    steps = _steps(subject)
+    return max(measured, steps[0].at) if steps else measured
+
+
+def _project(
+    subject: Subject, vehicle: Profile, soc: float, measured: datetime
+) -> tuple[datetime | None, float, timedelta | None, timedelta]:
+    """(ready at, SoC at the deadline, slack, threshold) of the plan in force, from the reading on."""
+    need = requirement_of(subject)
+    if soc >= need.soc_goal:
+        return None, soc, None, MIN_SLACK
+    steps = _real(subject, vehicle, soc)
+    late = need.deadline - subject.precondition
+    facts = (vehicle.curve, need.capacity_kwh, vehicle.eta, soc)
+    expected = soc_after(*facts, steps, measured, max(late, measured))
+    ready = reached_at(*facts, need.soc_goal, steps, measured, late + timedelta(days=1))
+    if ready is None:
+        return None, expected, None, MIN_SLACK
+    threshold = max(MIN_SLACK, SLACK_SHARE * _flowing(steps, measured, ready))
+    return ready, expected, late - ready, threshold
+
+
+def _real(subject: Subject, vehicle: Profile, soc: float) -> tuple[Step, ...]:
+    """The plan's steps, capped by what the vehicle is seen to take where that is far below them."""
+    steps = _steps(subject)
+    seen = subject.plug.power_kw if subject.plug else None
+    if seen is None or not _weak(subject, vehicle, soc):
+        return steps
+    return tuple(Step(at=step.at, kw=min(step.kw, seen)) for step in steps)
+
+
+def _flowing(steps: tuple[Step, ...], begins: datetime, ends: datetime) -> timedelta:
+    """How long something flows between the two moments."""
+    total = timedelta()
+    for index, step in enumerate(steps):
+        until = min(steps[index + 1].at, ends) if index + 1 < len(steps) else ends
+        if step.kw > 0:
+            total += max(timedelta(), until - max(step.at, begins))
+    return total
+
+
+def _least(subject: Subject, vehicle: Profile, soc: float) -> timedelta | None:
+    """How long full power takes to the goal; None where it never gets there."""
+    need = requirement_of(subject)
+    return charge_time(vehicle.curve, need.capacity_kwh, vehicle.eta, soc, need.soc_goal, vehicle.full_kw)
+
+
+def _not_started(subject: Subject, now: datetime) -> bool:
+    """Plugged in, connected, power planned for three minutes, and none flows."""
+    plug = subject.plug
+    kw, since = asked_kw(subject, now)
+    if plug is None or not plug.plugged or not subject.connected or kw <= 0 or since is None:
+        return False
+    idle = plug.power_kw == 0 or (plug.power_kw is None and plug.transaction is None)
+    return idle and now >= max(since, plug.since or since) + NOT_STARTED
+
+
+def _weak(subject: Subject, vehicle: Profile, soc: float) -> tuple[str, ...]:
+    """Why less flows than planned: the vehicle's own taper, else the charger; empty where it fits."""
+    plug = subject.plug
+    if plug is None or not plug.plugged or not plug.power_kw or plug.power_at is None:
+        return ()
+    kw, since = asked_kw(subject, plug.power_at)
+    if since is None or plug.power_at < since + BELOW_PLAN_AFTER:
+        return ()
+    takes = power_at(vehicle.curve, soc, kw)
+    if plug.power_kw >= BELOW_PLAN * takes:
+        return ()
+    tapers = power_at(vehicle.curve, soc) < max(power for _, power in vehicle.curve)
+    return ("vehicle_limited",) if tapers else ("power_below_plan",)
+
+
+def _params(subject: Subject, vehicle: Profile, least: timedelta | None) -> dict[str, Any]:
+    """The numbers of the sentences."""
+    need, plug = requirement_of(subject), subject.plug
+    asked, since = asked_kw(subject, plug.power_at) if plug and plug.power_at else (None, None)
+    return {
+        "vehicle": need.vehicle,
+        "departs": need.departs,
+        "goal_soc": need.soc_goal,
+        "target_soc": need.soc_target,
+        "last_soc": subject.soc,
+        "read": subject.soc_at,
+        "since": since,
+        "needed_kwh": need.plug_kwh,
+        "bay": vehicle.bay,
+        "station": plug.station if plug else None,
+        "power_kw": plug.power_kw if plug else None,
+        "asked_kw": asked,
+        "least_s": _s(least),
+        "by": None if least is None else need.deadline - subject.precondition - least,
+        "block": ", ".join(work.rsplit(":", 1)[-1] for work in need.works),
+    } | _limit(subject)
+
+
+def _limit(subject: Subject) -> dict[str, Any]:
+    """The limit that the plan's shortage names for this vehicle."""
+    body = subject.plan.body if subject.plan else None
+    if not isinstance(body, AllocationPlanned):
+        return {}
+    vehicle = requirement_of(subject).vehicle
+    for shortage in body.shortages:
+        if vehicle in shortage.vehicles and shortage.limits:
+            cut = shortage.limits[0]
+            return {"node": cut.node, "source": cut.source, "until": cut.ends, "missing_kwh": shortage.missing_kwh}
+    return {}
+
+
+def _s(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()

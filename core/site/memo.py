@@ -1,0 +1,44 @@
+"""What a controller may remember between decisions to save work; without it every answer is the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.messages import Message
+from core.messages.site import SiteConfig
+from core.readiness.outlook import Subject
+
+
+@dataclass(slots=True)
+class Memo:
+    """What was found settled: it is not asked again while nothing that it rests on changed and its deadline is ahead.
+
+    It changes nothing but the cost (a test compares both).
+    """
+
+    settled: dict[str, tuple[int, datetime | None]] = field(default_factory=dict)
+    """Stage to (version of what it reads, deadline)."""
+    subjects: dict[tuple[str, str], tuple[Subject, Message | None, datetime | None]] = field(default_factory=dict)
+    """Departure to (what was known, its last assessment, deadline)."""
+
+    config: SiteConfig | None = None
+    """The configuration that departures were assessed by."""
+
+    def for_config(self, config: SiteConfig) -> None:
+        """Assessments by another configuration count for nothing."""
+        if self.config is not config:
+            self.config = config
+            self.subjects.clear()
+
+    def is_settled(self, stage: str, version: int, now: datetime) -> bool:
+        """Nothing that the stage reads was folded since, and its deadline is ahead."""
+        known = self.settled.get(stage)
+        return known is not None and known[0] == version and (known[1] is None or now < known[1])
+
+    def is_assessed(self, key: tuple[str, str], subject: Subject, last: Message | None, now: datetime) -> bool:
+        """Nothing is known about that departure that was not known when it was assessed."""
+        known = self.subjects.get(key)
+        if known is None or known[1] is not last or (known[2] is not None and now >= known[2]):
+            return False
+        return known[0] == subject

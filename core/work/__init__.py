@@ -1,0 +1,17 @@
+"""Identity of work, the difference between two imports of a feed, and the departures that follow from it."""
+
+from core.work.departures import OVER, Departure, departures, next_deadline
+from core.work.imports import decide, difference
+from core.work.state import Planned, WorkState, fold
+
+__all__ = [
+    "OVER",
+    "Departure",
+    "Planned",
+    "WorkState",
+    "decide",
+    "departures",
+    "difference",
+    "fold",
+    "next_deadline",
+]

@@ -1,0 +1,141 @@
+"""What `check` looks at beyond the file itself: references, certificates, open doors, peers."""
+
+from __future__ import annotations
+
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from gateway.secrets import FileSecrets
+from gateway.settings import HubSettings
+from gateway.settings.consistency import walk
+from gateway.settings.models import is_loopback
+from gateway.settings.places import dotted
+from gateway.tls import TlsUnusable, server_context
+
+SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `check` has to say."""
+
+    level: Literal["error", "warning", "optional"]
+    where: str
+    what: str
+    next: str
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.where}: {self.what}; next: {self.next}"
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def findings(settings: HubSettings) -> list[Finding]:
+    """Everything worth saying about settings that loaded."""
+    return [
+        *_references(settings),
+        *_certificates(settings),
+        *_doors(settings),
+        *_servers(settings),
+        *_optional(settings),
+    ]
+
+
+def _references(settings: HubSettings) -> Iterator[Finding]:
+    secrets = FileSecrets(settings.data, settings.base, aliases=settings.aliases())
+    wanted = [(f"users.{u.name}", u.token) for u in settings.users]
+    wanted += [(f"station {i}", s.password) for i, (_, s) in settings.stations().items() if s.password is not None]
+    if settings.nats_password:
+        wanted.append(("nats_password", settings.nats_password))
+    texts = ((dotted(at), text) for at, text in walk(settings.adapters, ("adapters",)))
+    wanted += [(where, text) for where, text in texts if text.startswith(("file:", "env:"))]
+    for where, ref in wanted:
+        if not ref.startswith("data:") and secrets.get(ref) is None:
+            yield Finding(
+                "error", where, f"{ref} leads to nothing that can be read", "write the secret there, mode 0600"
+            )
+
+
+def _certificates(settings: HubSettings) -> Iterator[Finding]:
+    from cryptography import x509
+
+    for entry in settings.tls:
+        try:
+            server_context(entry)
+        except TlsUnusable as error:
+            what, _, step = str(error).partition("; next: ")
+            yield Finding("error", f"tls.{entry.name}", what, step)
+            continue
+        if entry.key.stat().st_mode & 0o077:
+            yield Finding("warning", f"tls.{entry.name}", f"others may read {entry.key}", f"chmod 600 {entry.key}")
+        with warnings.catch_warnings(action="ignore"):
+            leaf = x509.load_pem_x509_certificates(entry.certificate.read_bytes())[0]
+        left = leaf.not_valid_after_utc - datetime.now(UTC)
+        if left < SOON:
+            level: Literal["error", "warning"] = "error" if left < timedelta() else "warning"
+            yield Finding(
+                level,
+                f"tls.{entry.name}",
+                f"the certificate ends {leaf.not_valid_after_utc:%Y-%m-%d}",
+                "make a new one",
+            )
+
+
+def _doors(settings: HubSettings) -> Iterator[Finding]:
+    for listener in settings.http:
+        where = f"http.{listener.name}"
+        if is_loopback(listener.host):
+            continue
+        if {"pages", "partners"} <= set(listener.mounts):
+            yield Finding(
+                "warning",
+                where,
+                "pages and partners share one public listener",
+                "give partners a listener of their own",
+            )
+        if listener.tls is None:
+            yield Finding(
+                "warning", where, "tokens cross the network in the clear", 'name a `[[tls]]` context: tls = "..."'
+            )
+    if not settings.users:
+        yield Finding(
+            "optional", "users", "nobody needs a token; pages and API answer this machine alone", "add `[[users]]`"
+        )
+
+
+def _servers(settings: HubSettings) -> Iterator[Finding]:
+    for url in () if settings.nats == "embedded" else settings.nats.split(","):
+        place = urlsplit(url.strip())
+        try:
+            with closing(socket.create_connection((place.hostname or "", place.port or 4222), timeout=3)):
+                continue
+        except OSError as error:
+            yield Finding(
+                "error",
+                "nats",
+                f"{place.hostname}:{place.port or 4222} does not answer: {error}",
+                "start it, or correct `nats`",
+            )
+
+
+def _optional(settings: HubSettings) -> Iterator[Finding]:
+    if not settings.sites:
+        yield Finding("error", "sites", "there is no site", "declare one: `busbar init DIR` shows how")
+    if not settings.adapters:
+        yield Finding("optional", "adapters", "no protocol runs: no charger can connect", "add `[adapters.ocpp]`")
+    for site in settings.sites:
+        if site.stations and not site.sources:
+            yield Finding(
+                "optional",
+                f"site {site.id}",
+                "no grid source: only static ratings hold",
+                "add `sources` when there is one",
+            )

@@ -1,0 +1,1 @@
+"""Files that `busbar init` writes."""

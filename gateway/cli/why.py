@@ -1,0 +1,82 @@
+"""`why` and `trace`: lineage as a tree down to the evidence, and the frames of one station."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from gateway.cli.client import Where, everything, items, part, source
+from gateway.cli.options import hub_options, json_option, print_json
+from gateway.cli.table import cell
+
+MARKS = (
+    "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}\N{BOX DRAWINGS LIGHT HORIZONTAL} ",
+    "\N{BOX DRAWINGS LIGHT UP AND RIGHT}\N{BOX DRAWINGS LIGHT HORIZONTAL} ",
+)
+
+
+@click.command()
+@click.argument("id")
+@click.option("--depth", type=click.IntRange(1), help="Levels shown; all by default.")
+@json_option
+@hub_options
+def why(id: str, depth: int | None, as_json: bool, where: Where) -> None:
+    """The lineage of ID: a message, a vehicle (BUS-142), a station's limit (station:CP-07), an incident."""
+    with source(where) as hub:
+        tree = hub.get(f"/why/{part(id)}", {"depth": depth})
+    if as_json:
+        print_json(tree)
+        return
+    for line in drawn(tree):
+        click.echo(line)
+
+
+def drawn(node: Mapping[str, Any], before: str = "", mark: str = "") -> Iterator[str]:
+    """The tree as lines; each says what it is, when, and its id; `more` counts what is not shown."""
+    told = [node.get("time"), node.get("text") or node.get("type")]
+    label = "  ".join(cell(t) for t in told if t)
+    tail = f"  [{cell(node['id'])}]" if node.get("id") else ""
+    yield f"{before}{mark}{label}{tail}"
+    children = [c for c in node.get("children", []) if isinstance(c, Mapping)]
+    if node.get("more"):
+        children.append({"text": f"and {node['more']} more"})
+    inner = before + ("" if not mark else "\N{BOX DRAWINGS LIGHT VERTICAL}  " if mark == MARKS[0] else "   ")
+    for index, child in enumerate(children):
+        yield from drawn(child, inner, MARKS[index == len(children) - 1])
+
+
+@click.command()
+@click.argument("station")
+@click.option("--follow", is_flag=True, help="Go on with new frames until Ctrl-C.")
+@click.option("--at-most", type=click.IntRange(1), default=100, show_default=True, help="Newest frames shown first.")
+@json_option
+@hub_options
+def trace(station: str, follow: bool, at_most: int, as_json: bool, where: Where) -> None:
+    """Frames of STATION, redacted: time, direction, text; with --json one object per line, to export."""
+    path = f"/stations/{part(station)}/frames"
+    with source(where) as hub:
+        rows = everything(hub, path, {"limit": at_most}, at_most)
+        _print(rows, as_json)
+        since = _last(rows)
+        while follow:
+            time.sleep(1.0)
+            rows = items(hub.get(path, {"since": since}))
+            _print(rows, as_json)
+            since = _last(rows) or since
+
+
+def _last(rows: list[dict[str, Any]]) -> Any:
+    return rows[-1].get("position") if rows else None
+
+
+def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
+    import json
+
+    for row in rows:
+        if as_json:
+            click.echo(json.dumps(row, ensure_ascii=False))
+        else:
+            click.echo(f"{cell(row.get('time'))}  {cell(row.get('direction')):8}  {cell(row.get('text'))}")

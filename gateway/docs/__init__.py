@@ -1,0 +1,1 @@
+"""The generated reference: settings, commands, metrics and messages, from the code alone."""

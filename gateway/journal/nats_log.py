@@ -1,0 +1,288 @@
+"""The journal on NATS JetStream."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Any
+
+from nats.errors import Error
+
+from core.messages.base import canonical
+from core.ports import NotStored
+from gateway.journal import streams, subjects
+from gateway.journal.chain import NEXT, Chain, to_record
+from gateway.journal.group import Ack, GroupWriter, Settings, Stale, Tail, Unanswered
+from gateway.journal.highwater import HighWater
+from gateway.journal.link import MAX_PAYLOAD, UNAVAILABLE, ApiError, Link
+from gateway.journal.log import Damaged, Record
+from gateway.journal.pull import Lost, Pull, Pulled
+from gateway.journal.record import Opened, Random, open_record
+from gateway.journal.refused import Gate
+
+WRONG_SEQUENCE = 10071
+FULL = frozenset({10077, 10047, 10023})
+NO_MESSAGE = 10037
+AGAIN_S = 0.05
+_HEADER_ROOM = 4096
+
+
+class NatsLog:
+    """A `Log` on one connection. `read_only`: whatever would write raises `NotStored`.
+
+    Besides what `Log` names, every method raises `ConnectionError` where the server does not answer within two seconds.
+    """
+
+    def __init__(
+        self, link: Link, settings: Settings, high_water: HighWater | None, *, read_only: bool = False
+    ) -> None:
+        self._link, self._settings, self._high_water, self._read_only = link, settings, high_water, read_only
+        self._writers: list[GroupWriter] = []
+        self._gate = Gate()
+        self._wished: dict[str, bytes] = {}
+        if not read_only:
+            link.renew.append(self._rewish)
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        domain: str | None = None,
+        max_bytes: int,
+        high_water: HighWater | None = None,
+        random: Random = os.urandom,
+        core: str | None = None,
+        observe: Callable[[float], None] = lambda seconds: None,
+    ) -> NatsLog:
+        """Connect to a server, make or compare its streams.
+
+        Raises:
+            ConnectionError: no server there.
+            Damaged: a stream's settings are not ours.
+        """
+        link = await Link.open(url, user=user, password=password, domain=domain)
+        try:
+            for config in streams.configs(max_bytes):
+                await streams.ensure(link, config)
+        except BaseException:
+            await link.close()
+            raise
+        return cls(link, Settings(random, core, observe), high_water)
+
+    @property
+    def link(self) -> Link:
+        """The connection."""
+        return self._link
+
+    async def writer(self, site: str, name: str, epoch: int) -> GroupWriter:
+        """See `Log.writer`."""
+        self._refuse_read_only()
+        subject = subjects.record(site, name)
+        writer = GroupWriter(self, subject, name, epoch, await self.tail(subject), self._settings)
+        self._writers.append(writer)
+        return writer
+
+    def _refuse_read_only(self) -> None:
+        if self._read_only:
+            raise NotStored("the journal is open for reading only; next: start the hub")
+
+    async def publish(self, subject: str, body: bytes, id: str, expected: int) -> Ack:
+        """Store one record; see `group.Store`."""
+        if len(body) > MAX_PAYLOAD - _HEADER_ROOM:
+            raise NotStored(f"a record of {len(body)} bytes is above the server's limit")
+        headers = {"Nats-Msg-Id": id, "Nats-Expected-Last-Subject-Sequence": str(expected)}
+        message = await self._link.request(subject, body, headers)
+        return _ack(message.data)
+
+    async def tail(self, subject: str) -> Tail | None:
+        """The subject's last record."""
+        return _tail(await self._stored({"last_by_subj": subject}))
+
+    async def at(self, seq: int) -> Tail | None:
+        """Id and hash of the record with that sequence, its items verified."""
+        return _tail(await self._stored({"seq": seq}))
+
+    async def _stored(self, which: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            answer = await self._link.api(f"STREAM.MSG.GET.{streams.JOURNAL}", which)
+        except ApiError as error:
+            if error.err_code in (NO_MESSAGE, streams.NOT_FOUND):
+                return None
+            raise
+        message: dict[str, Any] = answer["message"]
+        return message
+
+    def stored(self, subject: str, seq: int, hash: str) -> None:
+        """Noted for the high-water mark."""
+        if self._high_water is not None:
+            self._high_water.note(subject, seq, hash)
+
+    async def last(self) -> int:
+        """See `Log.last`."""
+        found = await streams.info(self._link, streams.JOURNAL)
+        return int(found["state"]["last_seq"]) if found else 0
+
+    async def read(self, after: int, *, follow: bool = True) -> AsyncIterator[Record]:
+        """See `Log.read`."""
+        chain = Chain(after)
+        end = None if follow else await self.last()
+        async for message in self._messages(chain, end):
+            yield chain.record(message.seq, message.subject, message.data)
+
+    async def verify(self, chain: Chain) -> int:
+        """Read and verify everything behind `chain.last` (no message is parsed); returns the last sequence.
+
+        Raises:
+            Damaged: what is wrong, and where.
+        """
+        end = await self.last()
+        async for message in self._messages(chain, end):
+            chain.check(message.seq, message.subject, message.data)
+        return end
+
+    async def _messages(self, chain: Chain, end: int | None) -> AsyncGenerator[Pulled, None]:
+        """Stored messages behind `chain.last`, whose owner moves it on; consumers are renewed at errors and gaps."""
+        gap = False
+        while end is None or chain.last < end:
+            config = {"deliver_policy": "by_start_sequence", "opt_start_seq": chain.last + 1}
+            pull = Pull(self._link, streams.JOURNAL, config)
+            with contextlib.suppress(Lost):
+                async with contextlib.aclosing(pull.messages()) as messages:
+                    async for message in messages:
+                        if chain.last and message.seq != chain.last + 1 and not gap:
+                            gap = True  # once more from the checkpoint; a gap that stays is the chain's to name
+                            break
+                        gap = False
+                        yield message
+                        if end is not None and chain.last >= end:
+                            return
+            if not gap:
+                await asyncio.sleep(AGAIN_S)
+
+    async def get(self, seq: int) -> Record | None:
+        """See `Log.get`."""
+        stored = await self._stored({"seq": seq}) if seq > 0 else None
+        if stored is None:
+            return None
+        return to_record(seq, stored["subject"], _opened(stored))
+
+    async def wish(self, site: str, station: str, value: Mapping[str, Any]) -> None:
+        """See `Log.wish`. It is put again by itself after the server has restarted."""
+        self._refuse_read_only()
+        subject, body = subjects.desired(site, station), _wish(station, value)
+        self._wished[subject] = body
+        await self._put(subject, body)
+
+    async def _put(self, subject: str, body: bytes) -> None:
+        try:
+            _ack((await self._link.request(subject, body)).data)
+        except Unanswered:
+            with contextlib.suppress(Unanswered, ApiError):
+                await streams.ensure(self._link, streams.desired())  # in memory: gone with the server
+            try:
+                _ack((await self._link.request(subject, body)).data)
+            except Unanswered as error:
+                raise NotStored(f"the desired state was not taken ({error}); it is put again at reconnect") from error
+
+    async def _rewish(self) -> None:
+        for config in (streams.desired(), streams.live()):
+            await streams.ensure(self._link, config)
+        wished = list(self._wished.items())
+        await asyncio.gather(*(self._put(subject, body) for subject, body in wished), return_exceptions=True)
+
+    async def wishes(self, site: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+        """See `Log.wishes`."""
+        told: dict[str, bytes] = {}
+        config = {"deliver_policy": "last_per_subject", "filter_subject": subjects.desired_of(site)}
+        while True:
+            with contextlib.suppress(Lost):
+                async with contextlib.aclosing(Pull(self._link, streams.DESIRED, config).messages()) as messages:
+                    async for message in messages:
+                        if told.get(message.subject) != message.data:
+                            told[message.subject] = message.data
+                            data = json.loads(message.data)
+                            yield data["station"], data["value"]
+            await asyncio.sleep(AGAIN_S)
+
+    async def refuse(self, site: str, protocol: str, peer: str, item: Mapping[str, Any]) -> None:
+        """See `Log.refuse`."""
+        kept = self._gate.admit(peer, item, asyncio.get_running_loop().time())
+        if kept is not None and not self._read_only:
+            with contextlib.suppress(Error, OSError):  # never waited for; a stranger's item may be lost
+                await self._link.nc.publish(subjects.refused(site, protocol), kept)
+
+    async def refused(self, site: str, protocol: str) -> list[Mapping[str, Any]]:
+        """What is kept from strangers, oldest first, at most 1,000 items."""
+        items: list[Mapping[str, Any]] = []
+        config = {"deliver_policy": "all", "filter_subject": subjects.refused(site, protocol)}
+        found = await streams.info(self._link, streams.REFUSED)
+        if not found or not await self._any(streams.REFUSED, subjects.refused(site, protocol)):
+            return items
+        with contextlib.suppress(Lost):
+            async with contextlib.aclosing(Pull(self._link, streams.REFUSED, config).messages()) as messages:
+                async for message in messages:
+                    items = [*items[-999:], json.loads(message.data)]
+                    if message.pending == 0:
+                        break
+        return items
+
+    async def _any(self, stream: str, subject: str) -> bool:
+        try:
+            await self._link.api(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+        except ApiError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Empty the writers, write the high-water mark, close the connection."""
+        await asyncio.gather(*(writer.close() for writer in self._writers))
+        if self._high_water is not None:
+            await self._high_water.close()
+        await self._link.close()
+
+
+def _tail(stored: Mapping[str, Any] | None) -> Tail | None:
+    if stored is None:
+        return None
+    return Tail(stored["seq"], _msg_id(stored), _opened(stored).hash)
+
+
+def _opened(stored: Mapping[str, Any]) -> Opened:
+    try:
+        return open_record(base64.b64decode(stored.get("data", "")))
+    except Damaged as error:
+        raise Damaged(f"record {stored['seq']} on {stored['subject']}: {error}; {NEXT}") from error
+
+
+def _wish(station: str, value: Mapping[str, Any]) -> bytes:
+    return canonical({"station": station, "value": dict(value)}).encode()
+
+
+def _ack(data: bytes) -> Ack:
+    answer = json.loads(data)
+    error = answer.get("error")
+    if error is None:
+        return Ack(int(answer["seq"]), bool(answer.get("duplicate")))
+    code, text = error.get("err_code", 0), error.get("description", "")
+    if code == WRONG_SEQUENCE:
+        raise Stale(text)
+    if code in FULL:
+        raise NotStored(f"the journal is full ({text}); next: archive and purge it, or raise its limit")
+    if error.get("code") == UNAVAILABLE:
+        raise Unanswered(text)
+    raise NotStored(f"the journal refused a record: {text} ({code})")
+
+
+def _msg_id(stored: Mapping[str, Any]) -> str:
+    for line in base64.b64decode(stored.get("hdrs", "")).decode("latin-1").split("\r\n"):
+        name, _, value = line.partition(":")
+        if name.lower() == "nats-msg-id":
+            return value.strip()
+    return ""

@@ -1,0 +1,56 @@
+"""How much is kept of what strangers send: ten items a second per address, and a count of the rest."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.messages.base import canonical
+
+PER_SECOND = 10
+MAX_ADDRESSES = 4096
+MAX_ITEM = 64 * 1024
+CUT = 4096
+
+
+@dataclass(slots=True)
+class _Second:
+    began: float
+    kept: int = 0
+    left_out: int = 0
+
+
+class Gate:
+    """Decides per address; the table of addresses is bounded, the longest silent one is forgotten first."""
+
+    def __init__(self) -> None:
+        self._seconds: OrderedDict[str, _Second] = OrderedDict()
+
+    def admit(self, peer: str, item: Mapping[str, Any], now: float) -> bytes | None:
+        """The bytes to keep, or None; `now` in monotonic seconds. `left_out` counts what was dropped before this."""
+        second = self._seconds.get(peer) or _Second(now)
+        if now - second.began >= 1:
+            second = _Second(now, left_out=second.left_out)
+        self._seconds[peer] = second
+        self._seconds.move_to_end(peer)
+        if len(self._seconds) > MAX_ADDRESSES:
+            self._seconds.popitem(last=False)
+        if second.kept >= PER_SECOND:
+            second.left_out += 1
+            return None
+        left_out, second.left_out = second.left_out, 0
+        second.kept += 1
+        return _bytes(peer, item, left_out)
+
+
+def _bytes(peer: str, item: Mapping[str, Any], left_out: int) -> bytes:
+    data: dict[str, Any] = {"peer": peer, "item": dict(item)}
+    if left_out:
+        data["left_out"] = left_out
+    text = canonical(data).encode("utf-8", "backslashreplace")
+    if len(text) <= MAX_ITEM:
+        return text
+    cut = canonical(data["item"])[:CUT]
+    return canonical({**data, "item": {"cut": cut, "bytes": len(text)}}).encode("utf-8", "backslashreplace")

@@ -1,0 +1,92 @@
+"""What no single field can show: names that must exist, ids that must be unique, listeners that must not be open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from core.energy_system import faults
+from core.messages.site import SiteConfig
+from gateway.settings.errors import Problem
+from gateway.settings.explain import closest
+from gateway.settings.models import HttpListener, HubSettings, is_loopback
+from gateway.settings.places import Key, Places
+
+Finding = tuple[Key, str, str]
+
+
+def check(settings: HubSettings, places: Places) -> list[Problem]:
+    """Every contradiction in settings whose fields are all right by themselves; a site's own are the core's to find."""
+    findings = [*_hub(settings), *_listeners(settings), *_adapters_tls(settings)]
+    for index, site in enumerate(settings.sites):
+        config = site.config()
+        findings += [(("sites", index, *_key(config, f.where)), f.what, f.next) for f in faults(config)]
+    return [Problem(places.where(at), what, step) for at, what, step in findings]
+
+
+def _repeated(ids: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(ids).items() if count > 1]
+
+
+def _hub(settings: HubSettings) -> Iterator[Finding]:
+    homes: dict[str, set[str]] = {}
+    for site in settings.sites:
+        for station in site.stations:
+            homes.setdefault(station.id, set()).add(site.id)
+    for name in (n for n, sites in homes.items() if len(sites) > 1):
+        yield ("sites",), f"station `{name}` stands in two sites", "identities are unique in one hub: rename one"
+    groups = {
+        "sites": [s.id for s in settings.sites],
+        "users": [u.name for u in settings.users],
+        "http": [h.name for h in settings.http],
+        "tls": [t.name for t in settings.tls],
+    }
+    for group, ids in groups.items():
+        for name in _repeated(ids):
+            yield (group,), f"`{name}` stands twice", "give each entry a name of its own"
+
+
+def _listeners(settings: HubSettings) -> Iterator[Finding]:
+    known = tuple(t.name for t in settings.tls)
+    for index, listener in enumerate(settings.http):
+        if listener.tls is not None and listener.tls not in known:
+            yield ("http", index, "tls"), f"no `[[tls]]` is called `{listener.tls}`", closest(listener.tls, known)
+        if not settings.users and _open(listener):
+            yield (
+                ("http", index, "host"),
+                f"`{listener.host}` is reachable from outside and nobody needs a token",
+                "add `[[users]]` with a token reference, bind 127.0.0.1, or leave `pages` and `api` out of `mounts`",
+            )
+
+
+def _adapters_tls(settings: HubSettings) -> Iterator[Finding]:
+    known = tuple(t.name for t in settings.tls)
+    for at, value in walk(settings.adapters, ("adapters",)):
+        if at[-1] == "tls" and value not in known:
+            yield at, f"no `[[tls]]` is called `{value}`", closest(value, known)
+
+
+def walk(value: Any, at: Key) -> Iterator[tuple[Key, str]]:
+    """Every text in nested tables and lists, with its path."""
+    if isinstance(value, str):
+        yield at, value
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield from walk(part, (*at, key))
+
+
+def _open(listener: HttpListener) -> bool:
+    return not is_loopback(listener.host) and bool({"pages", "api"} & set(listener.mounts))
+
+
+def _key(config: SiteConfig, where: str) -> Key:
+    """The path of a fault that names its entry by id: `nodes.panel-1` -> ("nodes", 2); ids may hold dots."""
+    group, _, rest = where.partition(".")
+    entries = getattr(config, group, None)
+    for index, entry in enumerate(entries if isinstance(entries, tuple) else ()):
+        name = getattr(entry, "id", None)
+        if name is not None and (rest == name or rest.startswith(f"{name}.")):
+            field = rest.removeprefix(name).removeprefix(".")
+            return (group, index, field) if field else (group, index)
+    return tuple(where.split("."))

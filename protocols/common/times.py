@@ -1,0 +1,37 @@
+"""Reads moments as peers write them, and says how far they can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before this a peer's clock was never set."""
+AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment in UTC; `quality` tells whether the peer stated it, we assumed its zone, or it is the time of receipt."""
+
+    time: datetime
+    quality: Literal["stated", "assumed", "receipt"]
+
+
+def read_time(raw: object, received: datetime) -> Moment:
+    """The moment that `raw` states; the time of receipt where it is missing, unreadable, before 2020 or a day ahead."""
+    try:
+        stated = datetime.fromisoformat(raw.strip()) if isinstance(raw, str) else None
+        aware = stated and (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        stated = aware = None
+    if stated is None or aware is None or not EARLIEST <= aware <= received + AHEAD:
+        return Moment(received, "receipt")
+    return Moment(aware, "stated" if stated.tzinfo else "assumed")
+
+
+def write_time(moment: datetime) -> str:
+    """The moment as OCPP and the HTTP protocols want it: UTC with `Z`, milliseconds only where there are any."""
+    spec = "milliseconds" if moment.microsecond >= 1000 else "seconds"
+    return moment.astimezone(UTC).isoformat(timespec=spec).replace("+00:00", "Z")

@@ -1,0 +1,149 @@
+"""The WebSocket server that stations connect to: who may come in, by which version, over which listener (OCPP-J section 3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import http
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from core.ports import KnownStation, Ports
+from protocols.ocpp.knocks import Knocks
+from protocols.ocpp.settings import Listener, Settings
+
+log = logging.getLogger(__name__)
+
+Accept = Callable[[ServerConnection, KnownStation], Awaitable[None]]
+
+
+def identity(path: str) -> str | None:
+    """The station's identity: the last segment of the path, decoded; None where there is none."""
+    segments = [segment for segment in path.partition("?")[0].split("/") if segment]
+    return unquote(segments[-1]) if segments else None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What Basic authentication carried: bytes, because 1.6 keys are often not UTF-8."""
+
+    user: bytes
+    password: bytes
+
+
+def credentials(header: str | None) -> Credentials | None:
+    """The user and password in an `Authorization` header, split on the decoded bytes; None where it is not Basic."""
+    scheme, _, value = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(value.strip(), validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return None
+    return Credentials(user, password) if colon else None
+
+
+class Door:
+    """Decides before the upgrade whether a station may come in, and by which version."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Settings,
+        knocks: Knocks,
+        order: Sequence[str],
+        pinned: Callable[[str], str | None],
+    ) -> None:
+        self._ports = ports
+        self._settings = settings
+        self._knocks = knocks
+        self._order = order
+        self._pinned = pinned
+
+    def request(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Refuse with 404, 401 or 400 before the upgrade; None lets the station in."""
+        name = identity(request.path)
+        known = self._ports.directory.station(name) if name else None
+        if name is None or known is None:
+            return self._refuse(socket, request, name, http.HTTPStatus.NOT_FOUND, "station_unknown")
+        if not self._authentic(known, request):
+            return self._refuse(socket, request, name, http.HTTPStatus.UNAUTHORIZED, "credential_wrong")
+        if not _versions(request):
+            return self._refuse(socket, request, name, http.HTTPStatus.BAD_REQUEST, "version_refused")
+        quirks = self._settings.quirks.get(known.id)
+        if quirks is not None and quirks.no_pong:
+            socket.ping_timeout = None
+        return None
+
+    def version(self, socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """The best version that both know; None completes the handshake without one, and the handler closes."""
+        request = socket.request
+        pinned = self._pinned(identity(request.path) or "") if request else None
+        order = [pinned] if pinned else self._order
+        return next((Subprotocol(name) for name in order if name in offered), None)
+
+    def _authentic(self, known: KnownStation, request: Request) -> bool:
+        given = credentials(request.headers.get("Authorization"))
+        secret = self._ports.secrets.get(known.credential)
+        if given is None or not secret:
+            return False
+        quirks = self._settings.quirks.get(known.id)
+        same = hmac.compare_digest(given.password, secret)
+        if quirks is not None and quirks.hex_password:
+            same |= hmac.compare_digest(given.password.lower(), secret.hex().encode())
+        return hmac.compare_digest(given.user, known.id.encode()) and same
+
+    def _refuse(
+        self, socket: ServerConnection, request: Request, name: str | None, status: http.HTTPStatus, reason: str
+    ) -> Response:
+        self._ports.report("stations_refused", {"protocol": "ocpp", "reason": reason})
+        if name is not None:
+            address = socket.remote_address
+            self._knocks.knock(name, reason, _versions(request), str(address[0]) if address else "")
+        response = socket.respond(status, f"{reason}\n")
+        if status is http.HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
+        return response
+
+
+def _versions(request: Request) -> tuple[str, ...]:
+    listed = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
+    return tuple(name.strip()[:32] for name in listed.split(",") if name.strip())[:8]
+
+
+async def listen(listener: Listener, ports: Ports, settings: Settings, door: Door, accept: Accept) -> Server:
+    """Open one listener; raises `ValueError` where its TLS settings do not exist."""
+    context = ports.tls.server(listener.tls) if listener.tls else None
+    if listener.tls and context is None:
+        raise ValueError(f"the tls settings {listener.tls!r} do not exist; next: name one of the [tls] tables")
+
+    async def handle(socket: ServerConnection) -> None:
+        request = socket.request
+        known = ports.directory.station(identity(request.path) or "") if request else None
+        if known is None or socket.subprotocol is None:
+            await socket.close(1002, "no common OCPP version: ocpp2.0.1 or ocpp1.6")
+            return
+        await accept(socket, known)
+
+    return await serve(
+        handle,
+        listener.host,
+        listener.port,
+        ssl=context,
+        process_request=door.request,
+        select_subprotocol=door.version,
+        compression=None,
+        max_size=settings.max_frame_bytes,
+        ping_interval=settings.ping_s,
+        ping_timeout=settings.ping_s,
+        close_timeout=2,
+        server_header=None,
+        logger=logging.getLogger("protocols.ocpp.websockets"),
+    )

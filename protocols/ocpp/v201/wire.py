@@ -1,0 +1,59 @@
+"""OCPP 2.0.1 on the wire: schemas, actions, words and error codes (part 2, appendix; part 4 section 4.3)."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from protocols.ocpp.validation import Schemas
+
+SUBPROTOCOL = "ocpp2.0.1"
+SERVED = frozenset(
+    {
+        "Authorize",
+        "BootNotification",
+        "ClearedChargingLimit",
+        "DataTransfer",
+        "FirmwareStatusNotification",
+        "Heartbeat",
+        "LogStatusNotification",
+        "MeterValues",
+        "NotifyChargingLimit",
+        "NotifyEVChargingNeeds",
+        "NotifyEVChargingSchedule",
+        "NotifyEvent",
+        "NotifyMonitoringReport",
+        "NotifyReport",
+        "ReportChargingProfiles",
+        "ReservationStatusUpdate",
+        "SecurityEventNotification",
+        "StatusNotification",
+        "TransactionEvent",
+    }
+)
+"""Actions that a charging station sends and that we answer."""
+EVIDENCE = frozenset({"MeterValues", "StatusNotification", "TransactionEvent"})
+STATUS = {
+    "Available": "available",
+    "Occupied": "occupied",
+    "Reserved": "reserved",
+    "Unavailable": "unavailable",
+    "Faulted": "faulted",
+}
+STATES = {
+    "EVConnected": "ev_connected",
+    "Charging": "charging",
+    "SuspendedEV": "suspended_ev",
+    "SuspendedEVSE": "suspended_evse",
+    "Idle": "idle",
+}
+PURPOSES = {"max": "ChargingStationMaxProfile", "default": "TxDefaultProfile", "transaction": "TxProfile"}
+
+
+def _folder() -> Traversable:
+    return files("ocpp.v201") / "schemas"
+
+
+def schemas() -> Schemas:
+    """The shipped schemas of this version, compiled on first use."""
+    return Schemas(_folder, "{}Request")

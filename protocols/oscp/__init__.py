@@ -1,0 +1,1 @@
+"""OSCP 2.0: Busbar as flexibility provider."""

@@ -1,0 +1,1 @@
+"""The simulated scheduler: a VDV 452 export and the assignment of vehicles."""

@@ -1,0 +1,53 @@
+"""The simulated scheduler: posts its VDV 452 export and the assignment of vehicles to a hub."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import aiohttp
+
+from simulators.clock import Clock, SystemClock
+
+WHO = "scheduler"
+_TRIES = 5
+
+
+class NotTaken(Exception):
+    """The hub did not take a file; the text is its answer."""
+
+
+async def run_scheduler(
+    files: list[tuple[str, bytes]],
+    url: str,
+    *,
+    at: datetime | None = None,
+    token: str | None = None,
+    clock: Clock | None = None,
+) -> None:
+    """Post each (name, content) to `url`, in order, at a moment; tried again every 30 s of the clock.
+
+    Raises:
+        NotTaken: a file was refused, or the hub could not be reached in five tries.
+    """
+    clock = clock or SystemClock()
+    await clock.sleep_until(at or clock.now(), WHO)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
+        for name, content in files:
+            await _send(http, url, headers | {"X-File-Name": name}, content, clock)
+
+
+async def _send(http: aiohttp.ClientSession, url: str, headers: dict[str, str], content: bytes, clock: Clock) -> None:
+    said = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            await clock.sleep_until(clock.now() + timedelta(seconds=30), WHO)
+        try:
+            with clock.hold(WHO):
+                async with http.post(url, data=content, headers=headers) as answer:
+                    said = f"HTTP {answer.status} {(await answer.text())[:300]}"
+                    if answer.ok:
+                        return
+        except (aiohttp.ClientError, TimeoutError) as problem:
+            said = str(problem) or type(problem).__name__
+    raise NotTaken(f"{headers['X-File-Name']}: {said}")

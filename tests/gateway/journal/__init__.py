@@ -1,0 +1,1 @@
+"""Tests of the journal: one contract suite for every store, and what only NATS can show."""

@@ -1,0 +1,71 @@
+"""The fleet simulator's stations, which know nothing of this adapter, play two hours through it on the held clock."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core.messages import Position
+from core.messages.allocation import Step
+from core.messages.command import CommandWished, EvseWish
+from core.ports import Wish
+from gateway.clock import HeldClock
+from protocols.ocpp.adapter import OcppAdapter
+from protocols.ocpp.settings import Listener, Settings
+from simulators.charger.battery import Battery
+from simulators.charger.settings import Endpoint, Quirks, StationSpec
+from simulators.charger.station import Station
+from tests.protocols.ocpp.conftest import known
+from tests.protocols.ports import World
+
+BEGIN = datetime(2026, 11, 25, 17, tzinfo=UTC)
+CURVE = ((0.0, 150.0), (0.8, 150.0), (1.0, 15.0))
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_a_simulated_charger_follows_wishes_through_the_adapter(version: str) -> None:
+    clock = HeldClock(BEGIN)
+    world = World(clock=clock)  # type: ignore[arg-type]
+    world.directory.stations["CP1"] = known("CP1")
+    world.directory.tokens["TAG-1"] = "BUS-1"
+    world.secrets.values["station/CP1"] = b"secret-password-1"
+    adapter = OcppAdapter(Settings(listeners=(Listener(port=0, plain=True, security_profile=1),)))
+    await adapter.start(world.ports)
+    endpoint = Endpoint(f"ws://{adapter.health().listening[0]}/ocpp", {"CP1": "secret-password-1"})
+    station = Station(StationSpec("CP1", version, (150.0,), Quirks()), endpoint, clock, seed=3)
+    station.start()
+    await clock.sleep_until(BEGIN + timedelta(minutes=5), "test")
+    await station.plug(1, Battery(350, 0.2, CURVE), "TAG-1", "test")
+    await clock.sleep_until(BEGIN + timedelta(minutes=10), "test")
+    [started] = world.journal.of("session.started")
+    now = clock.now()
+    steps = (
+        Step(at=now, kw=60),
+        Step(at=now + timedelta(minutes=10), kw=30),
+        Step(at=now + timedelta(minutes=29), kw=12),
+    )
+    wish = EvseWish(evse=1, steps=steps, transaction=started.body.transaction)  # type: ignore[attr-defined]
+    body = CommandWished(evses=(wish,), valid_until=now + timedelta(minutes=30), safe_kw=12.0)
+    world.desired.put(Wish("depot", "CP1", "wish-1", Position(1, 0), body))
+    await clock.sleep_until(BEGIN + timedelta(minutes=60), "test")
+    told: list[Any] = [m.body for m in world.journal.of("command.confirmed")]
+    assert [b.purpose for b in told if b.wish == "wish-1"] == ["transaction"]
+    assert not world.journal.of("command.mismatched")
+    assert not world.journal.of("evidence.quarantined")
+    assert world.counts["frames_deviating"] == 0
+
+    def power(minute: float) -> float:
+        at = BEGIN + timedelta(minutes=minute)
+        near = [m for m in world.journal.of("session.metered") if abs(m.time - at) <= timedelta(seconds=31)]
+        return float(near[0].body.power_kw)  # type: ignore[attr-defined]
+
+    assert power(8) == pytest.approx(12, abs=0.1)
+    assert power(15) == pytest.approx(60, abs=0.1)
+    assert power(25) == pytest.approx(30, abs=0.1)
+    assert power(50) == pytest.approx(12, abs=0.1)
+    await station.stop()
+    await adapter.stop()
+    await asyncio.sleep(0)

@@ -1,0 +1,391 @@
+"""A wish is sent, answered, read back and confirmed; refused, silent and forgetful stations are handled on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from protocols.ocpp.adapter import OcppAdapter
+from protocols.ocpp.settings import Quirks
+from tests.protocols.ocpp.conftest import Hub, settings
+from tests.protocols.ocpp.peer import Peer, Profiles, stamp
+from tests.protocols.ports import World
+
+BOTH = pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp1.6"])
+
+
+async def begin(peer: Peer, hub: Hub) -> str:
+    """A transaction on EVSE 1; its id in neutral words."""
+    now = stamp(hub.world.clock.now())
+    if peer.socket.subprotocol == "ocpp1.6":
+        start = {"connectorId": 1, "idTag": "BUS-142", "meterStart": 0, "timestamp": now}
+        return str((await peer.call("StartTransaction", start))["transactionId"])
+    info = {"transactionId": "T1", "chargingState": "Charging"}
+    event = {
+        "eventType": "Started",
+        "timestamp": now,
+        "triggerReason": "Authorized",
+        "seqNo": 0,
+        "transactionInfo": info,
+    }
+    await peer.call("TransactionEvent", {**event, "evse": {"id": 1, "connectorId": 1}})
+    return "T1"
+
+
+def steps(hub: Hub, wish: str = "") -> list[tuple[str, str]]:
+    """(what, purpose) of every command step of a wish, in the journal's order."""
+    return [
+        (m.type.removeprefix("command."), m.body.purpose)  # type: ignore[attr-defined]
+        for m in hub.world.journal.messages
+        if m.type.startswith("command.") and (not wish or m.body.wish == wish)  # type: ignore[attr-defined]
+    ]
+
+
+async def confirmed(hub: Hub, wish: str, purpose: str = "transaction", within: float = 4) -> Any:
+    async with asyncio.timeout(within):
+        while True:
+            for message in hub.world.journal.of("command.confirmed"):
+                body: Any = message.body
+                if body.wish == wish and body.purpose == purpose:
+                    return message
+            await asyncio.sleep(0.005)
+
+
+@BOTH
+async def test_at_first_contact_the_safe_defaults_go_in_and_are_read_back(hub: Hub, version: str) -> None:
+    answer = Profiles(version)
+    peer = await hub.peer(version=version, answer=answer)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    assert steps(hub)[:4] == [("sent", "max"), ("accepted", "max"), ("sent", "default"), ("accepted", "default")]
+    assert {purpose for what, purpose in steps(hub) if what == "confirmed"} == {"max", "default"}
+    assert answer.limit(1, hub.world.clock.now()) == 12_000
+    await peer.close()
+
+
+@BOTH
+async def test_a_wish_for_a_transaction_is_sent_and_confirmed_by_the_composite_schedule(hub: Hub, version: str) -> None:
+    answer = Profiles(version)
+    peer = await hub.peer(version=version, answer=answer)
+    await peer.boot()
+    transaction = await begin(peer, hub)
+    wish = hub.wish("CP1", (0, 88.88888), (300, 40), (600, 12), transaction=transaction)
+    message = await confirmed(hub, wish.id)
+    [installed] = message.body.installed
+    assert [step.kw for step in installed.steps] == [88.8888, 40, 12]
+    assert (installed.evse, installed.transaction) == (1, transaction)
+    assert installed.until is not None
+    assert installed.until <= wish.body.valid_until
+    assert answer.limit(1, hub.world.clock.now()) == 88_888.8
+    assert {m.body.purpose for m in hub.world.journal.of("command.confirmed")} == {"max", "default", "transaction"}  # type: ignore[attr-defined]
+    assert [s for s in steps(hub, wish.id) if s[1] == "transaction"] == [
+        ("sent", "transaction"),
+        ("accepted", "transaction"),
+        ("confirmed", "transaction"),
+    ]
+    await peer.close()
+
+
+async def test_the_frame_is_journalled_with_its_command_before_it_goes_out(hub: Hub) -> None:
+    seen: list[int] = []
+    profiles = Profiles("ocpp2.0.1")
+
+    def answer(action: str, payload: dict[str, Any]) -> dict[str, Any] | str | None:
+        if action == "SetChargingProfile":
+            seen.append(len(hub.world.journal.of("command.sent")))
+        return profiles(action, payload)
+
+    peer = await hub.peer(answer=answer)
+    await peer.boot()
+    await hub.world.journal.until("command.accepted", 2)
+    assert seen == [1, 2]
+    batch = next(b for _, b in hub.world.journal.batches if any(m.type == "command.sent" for m in b))
+    assert [m.type for m in batch] == ["evidence.sent", "command.sent"]
+    assert batch[0].id in batch[1].causes
+    await peer.close()
+
+
+@BOTH
+async def test_a_profile_that_is_rejected_once_is_sent_again_and_confirmed(hub: Hub, version: str) -> None:
+    answer = Profiles(version)
+    peer = await hub.peer(version=version, answer=answer)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    answer.override["SetChargingProfile"] = [{"status": "Rejected"}]
+    transaction = await begin(peer, hub)
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await confirmed(hub, wish.id)
+    told = [what for what, purpose in steps(hub, wish.id) if purpose == "transaction"]
+    assert told == ["sent", "rejected", "sent", "accepted", "confirmed"]
+    rejected: Any = hub.world.journal.of("command.rejected")[0].body
+    assert rejected.reason == "Rejected"
+    await peer.close()
+
+
+async def test_a_profile_that_is_never_accepted_becomes_a_default_of_its_connector(hub: Hub) -> None:
+    answer = Profiles("ocpp2.0.1")
+    peer = await hub.peer(answer=answer)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    transaction = await begin(peer, hub)
+    answer.override["SetChargingProfile"] = [{"status": "Rejected"}, {"status": "Rejected"}]
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await confirmed(hub, wish.id, "default")
+    told = [step for step in steps(hub, wish.id) if step[0] in ("sent", "rejected")]
+    assert told == [("sent", "transaction"), ("rejected", "transaction")] * 2 + [("sent", "default")]
+    assert answer.limit(1, hub.world.clock.now()) == 60_000
+    await peer.close()
+
+
+async def test_not_supported_goes_down_the_ladder_at_once(hub: Hub) -> None:
+    answer = Profiles("ocpp1.6")
+    peer = await hub.peer(version="ocpp1.6", answer=answer)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    transaction = await begin(peer, hub)
+    answer.override["SetChargingProfile"] = [{"status": "NotSupported"}, "NotSupported"]
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await confirmed(hub, wish.id, "max")
+    told = [step for step in steps(hub, wish.id) if step[0] == "sent"]
+    assert told == [("sent", "transaction"), ("sent", "default"), ("sent", "max")]
+    await peer.close()
+
+
+@BOTH
+async def test_a_silent_station_gets_the_wish_once_more_and_then_no_more(hub: Hub, version: str) -> None:
+    profiles = Profiles(version)
+    mute = False
+
+    def answer(action: str, payload: dict[str, Any]) -> dict[str, Any] | str | None:
+        told = profiles(action, payload)
+        return None if mute and action == "SetChargingProfile" else told
+
+    peer = await hub.peer(version=version, answer=answer)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    mute, transaction = True, await begin(peer, hub)
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await hub.world.journal.until("command.unanswered", 2)
+    await asyncio.sleep(0.15)
+    assert [what for what, _ in steps(hub, wish.id) if what in ("sent", "unanswered")] == ["sent", "unanswered"] * 2
+    assert all(m.body.reason == "call_timeout" for m in hub.world.journal.of("command.unanswered"))  # type: ignore[attr-defined]
+    calls: list[Any] = [m.body.call for m in hub.world.journal.of("command.sent")]  # type: ignore[attr-defined]
+    assert len(set(calls)) == len(calls)
+    await peer.close()
+
+
+async def test_a_late_acceptance_still_counts(hub: Hub) -> None:
+    profiles = Profiles("ocpp2.0.1")
+    kept: list[list[Any]] = []
+    peer = await hub.peer(answer=profiles)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    transaction = await begin(peer, hub)
+
+    def mute(action: str, payload: dict[str, Any]) -> dict[str, Any] | str | None:
+        told = profiles(action, payload)
+        if action == "SetChargingProfile" and not kept:
+            kept.append(peer.calls[-1])
+            return None
+        return told
+
+    peer.answer = mute
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await hub.world.journal.until("command.unanswered")
+    await peer.socket.send(f'[3,"{kept[0][1]}",{{"status":"Accepted"}}]')
+    await confirmed(hub, wish.id)
+    late = [m for m in hub.world.journal.of("command.accepted") if m.body.call == kept[0][1]]  # type: ignore[attr-defined]
+    assert len(late) == 1
+    await peer.close()
+
+
+@BOTH
+async def test_after_a_reconnect_everything_is_sent_again(hub: Hub, version: str) -> None:
+    peer = await hub.peer(version=version)
+    await peer.boot()
+    transaction = await begin(peer, hub)
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await confirmed(hub, wish.id)
+    peer.drop()
+    await hub.world.journal.until("station.disconnected")
+    before = len(hub.world.journal.messages)
+    again = Profiles(version)
+    peer = await hub.peer(version=version, answer=again)
+    await peer.call("Heartbeat", {})
+    async with asyncio.timeout(3):
+        while not any(
+            m.type == "command.confirmed" and m.body.purpose == "transaction"  # type: ignore[attr-defined]
+            for m in hub.world.journal.messages[before:]
+        ):
+            await asyncio.sleep(0.005)
+    assert len(again.of("SetChargingProfile")) == 3
+    keys = [m.key for m in hub.world.journal.messages if m.type.startswith("command.")]
+    assert len(set(keys)) == len(keys)
+    await peer.close()
+
+
+async def test_a_lost_socket_leaves_the_open_call_unanswered(hub: Hub) -> None:
+    profiles = Profiles("ocpp2.0.1")
+    peer = await hub.peer(answer=profiles)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    transaction = await begin(peer, hub)
+    peer.answer = lambda action, payload: peer.drop() if action == "SetChargingProfile" else profiles(action, payload)
+    hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    [message] = await hub.world.journal.until("command.unanswered")
+    assert message.body.reason == "connection_lost"  # type: ignore[attr-defined]
+    [gone] = await hub.world.journal.until("station.disconnected")
+    assert gone.at.station == "CP1"
+
+
+async def test_a_station_without_composite_schedules_is_confirmed_by_what_it_draws(hub: Hub) -> None:
+    profiles = Profiles("ocpp1.6")
+    profiles.override["GetCompositeSchedule"] = ["NotImplemented"]
+    peer = await hub.peer(version="ocpp1.6", answer=profiles)
+    await peer.boot()
+    transaction = await begin(peer, hub)
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await hub.world.journal.until("command.accepted", 3)
+    await peer.call("Heartbeat", {})
+    for second in (2, 4, 6):
+        hub.world.clock.shift = second
+        value = {"value": "60500", "measurand": "Power.Active.Import", "unit": "W"}
+        meter = [{"timestamp": stamp(hub.world.clock.now()), "sampledValue": [value]}]
+        await peer.call("MeterValues", {"connectorId": 1, "transactionId": int(transaction), "meterValue": meter})
+    await confirmed(hub, wish.id)
+    assert len(profiles.of("GetCompositeSchedule")) == 1
+    await peer.close()
+
+
+async def test_a_station_that_draws_more_than_it_accepted_is_a_mismatch(world: World) -> None:
+    adapter = OcppAdapter(settings(quirks={"CP1": Quirks(no_composite=True)}, confirm_s=5))
+    await adapter.start(world.ports)
+    hub = Hub(world, adapter)
+    peer = await hub.peer()
+    await peer.boot()
+    transaction = await begin(peer, hub)
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await world.journal.until("command.accepted", 3)
+    await peer.call("Heartbeat", {})
+    world.clock.shift = 10
+    value = {"value": 90, "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "kW"}}
+    meter = [{"timestamp": stamp(world.clock.now()), "sampledValue": [value]}]
+    await peer.call("MeterValues", {"evseId": 1, "meterValue": meter})
+    [message] = await world.journal.until("command.mismatched")
+    assert (message.body.wish, message.body.reason) == (wish.id, "measured_above_wish")  # type: ignore[attr-defined]
+    await peer.close()
+    await adapter.stop()
+
+
+async def test_a_composite_above_the_wish_is_a_mismatch(hub: Hub) -> None:
+    profiles = Profiles("ocpp2.0.1")
+    peer = await hub.peer(answer=profiles)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    transaction = await begin(peer, hub)
+    schedule = {
+        "evseId": 1,
+        "duration": 60,
+        "scheduleStart": stamp(hub.world.clock.now()),
+        "chargingRateUnit": "W",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 99000}],
+    }
+    profiles.override["GetCompositeSchedule"] = [{"status": "Accepted", "schedule": schedule}]
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    [message] = await hub.world.journal.until("command.mismatched")
+    assert (message.body.wish, message.body.reason) == (wish.id, "composite_above_wish")  # type: ignore[attr-defined]
+    await peer.close()
+
+
+async def test_a_wish_below_the_safe_level_lowers_the_connectors_default_where_nothing_charges(hub: Hub) -> None:
+    profiles = Profiles("ocpp2.0.1")
+    peer = await hub.peer(answer=profiles)
+    await peer.boot()
+    await hub.world.journal.until("command.confirmed", 2)
+    low = hub.wish("CP1", (0, 5))
+    await confirmed(hub, low.id, "default")
+    assert profiles.limit(1, hub.world.clock.now()) == 5_000
+    high = hub.wish("CP1", (0, 50))
+    await confirmed(hub, high.id, "default")
+    assert profiles.limit(1, hub.world.clock.now()) == 12_000
+    await peer.close()
+
+
+async def test_a_profile_that_the_version_cannot_say_never_goes_out_and_the_ladder_goes_on(world: World) -> None:
+    adapter = OcppAdapter(settings())
+    await adapter.start(world.ports)
+    hub, profiles = Hub(world, adapter), Profiles("ocpp2.0.1")
+    peer = await hub.peer(answer=profiles)
+    await peer.boot()
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction="T" * 37)
+    await confirmed(hub, wish.id, "default")
+    assert not any("transactionId" in p["chargingProfile"] for p in profiles.of("SetChargingProfile"))
+    assert world.counts["adapter_failures"] == 1
+    await peer.close()
+    await adapter.stop()
+
+
+async def test_a_boot_makes_the_adapter_send_everything_again(hub: Hub) -> None:
+    profiles = Profiles("ocpp2.0.1")
+    peer = await hub.peer(answer=profiles)
+    await peer.boot()
+    transaction = await begin(peer, hub)
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await confirmed(hub, wish.id)
+    profiles.kept.clear()
+    await peer.boot()
+    async with asyncio.timeout(3):
+        while len(profiles.kept) < 3:
+            await asyncio.sleep(0.005)
+    await peer.close()
+
+
+async def test_a_silent_newcomer_is_asked_to_boot(world: World) -> None:
+    adapter = OcppAdapter(settings(boot_wait_s=0.05))
+    await adapter.start(world.ports)
+    profiles = Profiles("ocpp2.0.1")
+    peer = await Peer.open(adapter.health().listening[0], "CP1", answer=profiles)
+    async with asyncio.timeout(3):
+        while not any(p.get("requestedMessage") == "BootNotification" for p in profiles.of("TriggerMessage")):
+            await asyncio.sleep(0.005)
+    await peer.close()
+    await adapter.stop()
+
+
+@BOTH
+async def test_a_transaction_can_be_started_and_stopped_from_afar(hub: Hub, version: str) -> None:
+    profiles = Profiles(version)
+    peer = await hub.peer(version=version, answer=profiles)
+    await peer.boot()
+    assert await hub.adapter.request_start("CP1", 1, "BUS-142", "cause") == "accepted"
+    profiles.override["RemoteStopTransaction"] = profiles.override["RequestStopTransaction"] = [{"status": "Rejected"}]
+    assert await hub.adapter.request_stop("CP1", "17") == "rejected"
+    assert await hub.adapter.request_stop("CP2", "17") == "unanswered"
+    assert {("sent", "start"), ("accepted", "start"), ("sent", "stop"), ("rejected", "stop")} <= set(steps(hub))
+    await peer.close()
+
+
+async def test_two_profiles_are_never_open_at_once(hub: Hub) -> None:
+    open_calls, most = 0, 0
+
+    async def slow(frame: list[Any]) -> None:
+        nonlocal open_calls, most
+        open_calls += 1
+        most = max(most, open_calls)
+        await asyncio.sleep(0.01)
+        reply = profiles(frame[2], frame[3])
+        open_calls -= 1
+        await peer.socket.send(json.dumps([3, frame[1], reply]))
+
+    profiles = Profiles("ocpp2.0.1")
+    tasks: list[asyncio.Task[None]] = []
+    peer: Peer = await hub.peer()
+    peer.answer = lambda action, payload: tasks.append(asyncio.create_task(slow(peer.calls[-1])))
+    await peer.boot()
+    await asyncio.gather(*(hub.adapter.request_start("CP1", 1, "BUS-142", f"c{n}") for n in range(5)))
+    await hub.world.journal.until("command.confirmed", 2)
+    assert most == 1
+    await peer.close()

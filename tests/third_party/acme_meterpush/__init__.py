@@ -1,0 +1,1 @@
+"""Somebody else's adapter: site meters that push their readings as JSON."""
