@@ -14,7 +14,7 @@ from typing import Any
 
 from core.messages.gateway import GatewayStarted
 from core.ports import HUB, Clock, KnownStation, Ports, TokenAnswer
-from gateway import registry
+from gateway import api, registry
 from gateway.appending import GatewayJournal
 from gateway.clock import SystemClock
 from gateway.controller import SiteController
@@ -32,6 +32,9 @@ from gateway.tls import TlsContexts
 from protocols.adapter import Adapter
 
 logger = logging.getLogger("busbar")
+
+COMMAND_LINE = "command-line"
+"""The user (and its secret) that this machine's command line is."""
 
 
 class LiveDirectory:
@@ -167,10 +170,20 @@ class Hub:
             report=self.metrics.report,
         )
         self._make_passwords()
-        for name, settings in adapter_settings(self.settings).items():
+        api.mount(self)
+        await self.http.start(self.settings.http, self.tls)
+        for name, settings in adapter_settings(self._with_addresses()).items():
             self.adapters[name] = registry.build(name, settings)
             await self.adapters[name].start(ports)
-        await self.http.start(self.settings.http, self.tls)
+
+    def _with_addresses(self) -> HubSettings:
+        """An adapter's `base_url` with port 0 means the first HTTP listener, wherever that is."""
+        ours = next(iter(self.http.addresses.values()), "")
+        tables = {
+            name: {**table, "base_url": ours} if str(table.get("base_url", "")).endswith(":0") else table
+            for name, table in self.settings.adapters.items()
+        }
+        return self.settings.model_copy(update={"adapters": tables})
 
     def _make_passwords(self) -> None:
         """Every declared station has a password; those that nobody chose are made here, for `busbar connect ocpp`."""
@@ -182,7 +195,10 @@ class Hub:
     def _write_note(self) -> None:
         """`hub.json`: where the command line finds this hub."""
         listening = self.adapters["ocpp"].health().listening if "ocpp" in self.adapters else ()
+        token = self.secrets.generate(COMMAND_LINE, 32)
+        self.http.users.admit(COMMAND_LINE, "admin", token)
         note = {
+            "token_file": str(self.secrets.path(COMMAND_LINE)),
             "pid": os.getpid(),
             "url": next(iter(self.http.addresses.values()), ""),
             "addresses": self.http.addresses,

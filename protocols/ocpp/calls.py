@@ -19,11 +19,12 @@ from core.messages.command import (
     CommandUnanswered,
     Installed,
 )
-from core.ports import KnownStation, Ports
+from core.ports import KnownStation, NotStored, Ports
 from protocols.ocpp import rpc
 from protocols.ocpp.connection import Arrived, Connection, Lost
 from protocols.ocpp.dialect import Phrase
-from protocols.ocpp.reconcile import Check, Key, Reconciler, Send
+from protocols.ocpp.jobs import Check, Key, Send
+from protocols.ocpp.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +168,11 @@ class Caller:
                 slot.fact = batch[-1].id
         if isinstance(job, Check):
             batch.extend(self._message(connection, told, evidence.id) for told in self._judge(connection, job, reply))
-        await self.ports.journal.append(self.known.site, batch)
+        try:
+            await self.ports.journal.append(self.known.site, batch)
+        except NotStored:
+            self.wishes.forget([job.key] if isinstance(job, Send) else job.keys if isinstance(job, Check) else [])
+            raise
         return reply
 
     def _judge(self, connection: Connection, check: Check, reply: Reply) -> list[Told]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Connection:
         self._calls = 0
         self._open: tuple[str, asyncio.Future[Arrived | None]] | None = None
         self._late: OrderedDict[str, datetime] = OrderedDict()
-        self._answers: OrderedDict[tuple[MessageId, str], str] = OrderedDict()
+        self._answers: OrderedDict[tuple[MessageId, bytes], str] = OrderedDict()
 
     def next_call(self) -> str:
         """A call id that no other connection of this station has had."""
@@ -112,11 +113,11 @@ class Connection:
 
     def remembered(self, ident: MessageId, raw: str) -> str | None:
         """The answer that the same request got before on this connection."""
-        return self._answers.get((ident, raw))
+        return self._answers.get((ident, _digest(raw)))
 
     def remember(self, ident: MessageId, raw: str, answer: str) -> None:
         """Keep an answer for a retry."""
-        self._answers[ident, raw] = answer
+        self._answers[ident, _digest(raw)] = answer
         if len(self._answers) > KEPT_ANSWERS:
             self._answers.popitem(last=False)
 
@@ -124,6 +125,10 @@ class Connection:
         """Close the socket, telling the station why."""
         with contextlib.suppress(ConnectionClosed):
             await self.socket.close(code, reason)
+
+
+def _digest(raw: str) -> bytes:
+    return hashlib.sha256(raw.encode(errors="replace")).digest()
 
 
 class Bucket:

@@ -72,8 +72,7 @@ class Inbound:
         await self._settle(raw, "", (), (Doubt("frame_unreadable", frame.why, ""),), answer)
 
     async def _call(self, call: rpc.Call, raw: str) -> None:
-        if call.action == "Heartbeat":
-            await self._heartbeat(call, raw)
+        if call.action == "Heartbeat" and await self._heartbeat(call):
             return
         known = self.connection.remembered(call.id, raw)
         if known is not None:
@@ -139,14 +138,17 @@ class Inbound:
             quirks=station.quirks,
         )
 
-    async def _heartbeat(self, call: rpc.Call, raw: str) -> None:
-        """A sign of life leaves no frames, only `station.seen`, at most once a minute."""
+    async def _heartbeat(self, call: rpc.Call) -> bool:
+        """A sign of life leaves no frames, only `station.seen`, at most once a minute; False where it is malformed."""
         heard = self._heard(call)
+        if heard.error is not None:
+            return False
         seen = self.station.sign_of_life(self.connection, SEEN_EVERY)
         if seen is not None:
             await self.ports.journal.append(self.station.known.site, [seen])
         await self.connection.send(rpc.result(call.id, heard.answer))
         self.station.contact(self.connection, booted=False)
+        return True
 
     async def _settle(
         self, raw: str | bytes, subject: str, facts: tuple[Any, ...], doubts: tuple[Doubt, ...], answer: str | None

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from core.messages.allocation import Step
-from core.messages.command import EvseWish, Installed
+from core.messages.command import EvseWish
 from core.messages.session import SessionMetered
 from core.ports import KnownStation, Wish
-from protocols.ocpp.dialect import Composite, Profile, Verdict
+from protocols.ocpp.dialect import Composite, Verdict
+from protocols.ocpp.jobs import Check, Clear, Job, Judged, Key, Satisfied, Send, Slot, Stop
 from protocols.ocpp.memory import Memory
 from protocols.ocpp.schedules import Target, encode, excess, limit_at
 from protocols.ocpp.settings import Quirks, Settings
@@ -25,81 +26,6 @@ REACTION = timedelta(seconds=30)
 IDS: dict[str, int] = {"max": 1, "default": 2, "transaction": 100, "evse_default": 200}
 """Profile ids are fixed per place, so that a new one replaces the old one and no orphan grows."""
 LADDER: tuple[Literal["transaction", "default", "max", "stop"], ...] = ("transaction", "default", "max", "stop")
-
-Key = tuple[int, str]
-State = Literal["sent", "accepted", "confirmed", "refused", "unanswered", "mismatched"]
-
-
-@dataclass(slots=True)
-class Slot:
-    """One place for a profile in the station, and what became of the last one sent to it."""
-
-    target: Target
-    profile: Profile
-    wish: str
-    call: str
-    sent: str = ""
-    state: State = "sent"
-    tries: int = 1
-    retry_at: datetime | None = None
-    accepted_at: datetime | None = None
-    good: int = 0
-    bad: bool = False
-    fact: str = ""
-    """Id of the last step's message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Install this profile."""
-
-    key: Key
-    target: Target
-    profile: Profile
-
-
-@dataclass(frozen=True, slots=True)
-class Clear:
-    """Remove this profile, which nobody wishes any more."""
-
-    key: Key
-    profile: Profile
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Read back what results for this EVSE; `slots` are the places that it settles."""
-
-    evse: int
-    keys: tuple[Key, ...]
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Measured values settled a place."""
-
-    key: Key
-    confirmed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Satisfied:
-    """A wish that needs no frame: what it asks for is in force and confirmed already."""
-
-    wish: Wish
-    installed: tuple[Installed, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The ladder's last step: stop the transaction whose power nobody can limit."""
-
-    evse: int
-    transaction: str
-
-
-Job = Send | Clear | Check | Judged | Satisfied | Stop
 
 
 @dataclass(slots=True)
@@ -314,6 +240,11 @@ class Reconciler:
         if for_good:
             self.floors[evse] = self.levels[evse]
 
+    def forget(self, keys: Iterable[Key]) -> None:
+        """What became of these places could not be journalled: send again."""
+        for slot in (self.slots[key] for key in keys if key in self.slots):
+            slot.state, slot.tries, slot.retry_at = "unanswered", 0, None
+
     def compare(self, check: Check, read: Composite, now: datetime) -> str:
         """Why what was read back allows more than what was sent; empty if it does not."""
         profiles = [self.slots[key].profile.installed for key in check.keys if key in self.slots]
@@ -335,7 +266,3 @@ class Reconciler:
             if slot.accepted_at is not None and at > slot.accepted_at:
                 slot.good = slot.good + 1 if good else 0
                 slot.bad = not good and at >= slot.accepted_at + timedelta(seconds=self.settings.confirm_s)
-
-    def installed(self, keys: Iterable[Key]) -> tuple[Installed, ...]:
-        """What stands in these places."""
-        return tuple(self.slots[key].profile.installed for key in keys)

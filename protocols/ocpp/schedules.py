@@ -68,6 +68,8 @@ def _periods(steps: Sequence[Step], start: datetime, now: datetime, end: int | N
             break
         while periods and periods[-1][0] >= at:
             periods.pop()
+        if periods and watts > periods[-1][1]:
+            at = max(at, math.ceil(offset))  # a peak within one second is gone, and what is left is a raise
         if not periods or periods[-1][1] != watts:
             periods.append((at if periods else 0, watts))
     return tuple(periods) or ((0, 0.0),)

@@ -17,8 +17,9 @@ from core.ports import KnownStation, NotStored, Ports, Wish
 from protocols.ocpp.calls import KEPT_CALLS, Caller, Command, Outcome, Told
 from protocols.ocpp.connection import Arrived, Connection
 from protocols.ocpp.dialect import Phrase
+from protocols.ocpp.jobs import Check, Clear, Job, Judged, Satisfied, Send, Stop
 from protocols.ocpp.memory import Memory
-from protocols.ocpp.reconcile import Check, Clear, Job, Judged, Reconciler, Satisfied, Send, Stop
+from protocols.ocpp.reconcile import Reconciler
 from protocols.ocpp.settings import Quirks, Settings
 
 log = logging.getLogger(__name__)

@@ -323,3 +323,10 @@ def test_a_departure_whose_time_has_passed_leaves_the_next_one_to_be_touched(dep
 @pytest.mark.parametrize("kind", [Condition, World, Facts, Link, Order, Watch, Open, IncidentsState])
 def test_states_are_never_changed_in_place(kind):
     assert kind.__dataclass_params__.frozen and "__slots__" in vars(kind)
+
+
+def test_a_connection_of_the_same_moment_as_the_loss_is_the_newer_one(depot):
+    depot.connect("CP-1", moment())
+    depot.lose("CP-1", moment(5))
+    depot.connect("CP-1", moment(5), 2)
+    assert depot.state.facts.links["CP-1"].up

@@ -36,7 +36,7 @@ CONFIG = SiteConfig(
             for name, bay, safe_kw in (("CP-1", "A1", 10), ("CP-2", "B1", 9), ("CP-3", "C1", 11))
         ),
         Station(
-            id="CP-4", node="grid", connectors=tuple(Connector(evse=n, max_kw=90) for n in range(1, 4)), safe_kw=10
+            id="CP-4", node="grid", connectors=tuple(Connector(evse=n, max_kw=90) for n in range(1, 11)), safe_kw=10
         ),
     ),
     sources=(Source(id="operator", node="grid", fallback_import_kw=200),),

@@ -164,3 +164,15 @@ def test_a_reading_of_the_moment_of_plugging_in_belongs_to_the_plug_in():
     idle = plug(transaction=None, since=at("2:00"), power_kw=None, power_at=None)
     assert judged(at("2:40"), soc_at=at("2:00"), plug=idle, assignment=assigned(("2:39", 150)))[0] == "on_track"
     assert judged(at("2:40"), soc_at=at("1:59"), plug=idle, assignment=assigned(("2:39", 150)))[0] == "unknown"
+
+
+def test_exactly_what_the_work_takes_is_not_missed_when_its_time_has_passed():
+    assert judged(at("6:21"), soc=0.698)[0] == "at_risk"
+    assert judged(at("6:21"), soc=0.6979)[0] == "missed"
+
+
+def test_preconditioning_also_brings_the_latest_start_forward():
+    latest = at("6:15") - timedelta(seconds=94.87 * 60) - timedelta(minutes=30)
+    early = timedelta(minutes=30)
+    assert judged(latest - timedelta(seconds=2), precondition=early)[0] == "at_risk"
+    assert judged(latest + timedelta(seconds=2), precondition=early)[0] == "missed"

@@ -459,4 +459,4 @@ def test_without_a_configuration_the_first_meter_of_its_kind_speaks():
         read(log, at(minute), 30.0, meter="a house", measures="building")
         read(log, at(minute), 60.0, meter="main")
     energy = render(fold_all(empty(), log))["energy"]
-    assert (energy["grid_kwh"], energy["building_kwh"], energy["losses_kwh"]) == (1.0, 0.0, 1.0)
+    assert (energy["grid_kwh"], energy["building_kwh"], energy["losses_kwh"]) == (1.0, 0.5, 0.5)

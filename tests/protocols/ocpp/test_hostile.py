@@ -118,6 +118,7 @@ FRAMES_201 = [
     ('[2,"7","BootNotification",{"reason":"PowerUp"}]', [4, "7", "OccurrenceConstraintViolation"]),
     ('[2,"7","Authorize",{"idToken":7}]', [4, "7", "TypeConstraintViolation"]),
     ('[2,"7","SetChargingProfile",{}]', [4, "7", "NotImplemented"]),
+    ('[2,"7","Heartbeat",{"customData":7}]', [4, "7", "TypeConstraintViolation"]),
     ('[2,"7","DataTransfer",{"vendorId":"x"}]', [3, "7"]),
 ]
 FRAMES_16 = [

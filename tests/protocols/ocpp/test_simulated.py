@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -26,7 +26,7 @@ CURVE = ((0.0, 150.0), (0.8, 150.0), (1.0, 15.0))
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
-async def test_a_simulated_charger_follows_wishes_through_the_adapter(version: str) -> None:
+async def test_a_simulated_charger_follows_wishes_through_the_adapter(version: Literal["1.6", "2.0.1"]) -> None:
     clock = HeldClock(BEGIN)
     world = World(clock=clock)  # type: ignore[arg-type]
     world.directory.stations["CP1"] = known("CP1")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as tuned
 from hypothesis import strategies as st
 
@@ -210,6 +210,7 @@ def test_steps_of_the_past_are_one_period_and_the_rest_is_shortened_to_its_lowes
 
 
 @given(st.lists(st.tuples(st.floats(0, 900), st.floats(0, 400)), min_size=1, max_size=8), st.integers(1, 5))
+@example([(0.0, 0.0), (560.25, 2.0), (560.5, 1.0)], 2)
 def test_an_encoded_schedule_never_allows_more_than_the_wish(levels: list[tuple[float, float]], most: int) -> None:
     ordered = sorted(dict(levels).items())
     wish = target((0, ordered[0][1]), *ordered[1:])

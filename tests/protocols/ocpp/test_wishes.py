@@ -328,6 +328,25 @@ async def test_a_profile_that_the_version_cannot_say_never_goes_out_and_the_ladd
     await adapter.stop()
 
 
+async def test_a_journal_that_fails_between_call_and_answer_makes_the_adapter_send_again(hub: Hub) -> None:
+    profiles = Profiles("ocpp2.0.1")
+
+    def answer(action: str, payload: dict[str, Any]) -> dict[str, Any] | str | None:
+        hub.world.journal.full = action == "SetChargingProfile" and len(profiles.of(action)) < 1
+        return profiles(action, payload)
+
+    peer = await hub.peer(answer=answer)
+    await peer.boot()
+    async with asyncio.timeout(3):
+        while not hub.world.counts["frames_not_stored"]:
+            await asyncio.sleep(0.005)
+    hub.world.journal.full = False
+    await hub.world.journal.until("command.confirmed", 2)
+    known = {m.id for m in hub.world.journal.messages}
+    assert all(set(m.causes) <= known for m in hub.world.journal.messages)
+    await peer.close()
+
+
 async def test_a_boot_makes_the_adapter_send_everything_again(hub: Hub) -> None:
     profiles = Profiles("ocpp2.0.1")
     peer = await hub.peer(answer=profiles)

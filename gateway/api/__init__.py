@@ -1,0 +1,5 @@
+"""The HTTP API: what people's and programs' acts become, and what the read models say."""
+
+from gateway.api.mount import mount
+
+__all__ = ["mount"]

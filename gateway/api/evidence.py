@@ -1,0 +1,120 @@
+"""What the API received, as evidence: the body as it came, or its digest where it is too large for one message."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from core.messages import Message, Position, compose, identify
+from core.messages.base import as_text, canonical
+from core.messages.evidence import EvidenceQuarantined, EvidenceReceived
+from core.ports import HttpRequest
+
+if TYPE_CHECKING:
+    from gateway.wiring import Hub
+
+KEPT = 200_000
+"""Characters of a body that are kept in the journal; of a larger one digest, size and beginning."""
+FIRST = 1024
+MAX_ITEM = 4096
+RECORD_ITEMS = 1000
+RECORD_BYTES = 400_000
+
+
+class Desk:
+    """Takes in what people and programs post to this gateway: numbers it, keeps it, counts what is set aside."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._numbers = itertools.count(1)
+
+    def now(self) -> datetime:
+        """The hub's moment."""
+        return self.hub.clock.now()
+
+    def received(self, request: HttpRequest, site: str, protocol: str, subject: str) -> Message:
+        """The evidence of a request: its body, who sent it, and as what."""
+        frame, encoding = kept(request.body)
+        settings = self.hub.settings
+        number = next(self._numbers)
+        return compose(
+            EvidenceReceived(
+                protocol=protocol,
+                peer=who(request),
+                frame=frame,
+                encoding="base64" if encoding == "base64" else "text",
+                subject=subject[:200],
+            ),
+            id=identify("api", settings.gateway, self.hub.epoch, number),
+            time=self.now(),
+            source=f"api:{who(request)}",
+            site=site,
+        )
+
+    def set_aside(self, evidence: Message, number: int, reason: str, detail: str, item: str) -> Message:
+        """A part of that evidence that cannot be used; counted here."""
+        body = evidence.body
+        assert isinstance(body, EvidenceReceived)
+        self.count(body.protocol, reason)
+        return compose(
+            EvidenceQuarantined(
+                protocol=body.protocol, peer=body.peer, reason=reason, detail=detail, item=item[:MAX_ITEM]
+            ),
+            id=identify(evidence.id, "quarantined", number),
+            time=evidence.time,
+            source=evidence.source,
+            site=evidence.site,
+            causes=[evidence.id],
+        )
+
+    def count(self, protocol: str, reason: str) -> None:
+        """One item more that was kept and not used."""
+        self.hub.metrics.report("quarantined", {"protocol": protocol, "reason": reason})
+
+    async def append(self, site: str, messages: Sequence[Message]) -> Position:
+        """Store all, in as many records as they need; returns where the last record begins.
+
+        Raises:
+            core.ports.NotStored: nothing of the record in question was acknowledged; the request is to be repeated.
+        """
+        position = Position(0, 0)
+        for part in _records(messages):
+            position = await self.hub.journal.append(site, part)
+        return position
+
+
+def kept(body: bytes) -> tuple[str, str]:
+    """The body as it stands in the evidence, and its encoding; a larger one as digest, size and beginning."""
+    frame, encoding = as_text(body)
+    if len(frame.encode("utf-8")) <= KEPT:
+        return frame, encoding
+    told = {
+        "kept": "digest only: larger than one message of the journal",
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "bytes": len(body),
+        "first": base64.b64encode(body[:FIRST]).decode(),
+    }
+    return canonical(told), "text"
+
+
+def who(request: HttpRequest) -> str:
+    """Who asks, as the host says it."""
+    return request.headers.get("busbar-user", "local")
+
+
+def _records(messages: Sequence[Message]) -> list[list[Message]]:
+    """In order, in parts that fit one record each."""
+    parts: list[list[Message]] = [[]]
+    size = 0
+    for message in messages:
+        length = len(message.model_dump_json())
+        if parts[-1] and (len(parts[-1]) >= RECORD_ITEMS or size + length > RECORD_BYTES):
+            parts.append([])
+            size = 0
+        parts[-1].append(message)
+        size += length
+    return parts

@@ -1,0 +1,301 @@
+"""`POST /sites/{site}/schedules`: a schedule file of any supported format, answered when the core has taken it over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+from core import work
+from core.messages import Message
+from core.messages.reasons import next_step, sentence
+from core.messages.scribe import Scribe
+from core.messages.site import SiteConfig
+from core.messages.work import ScheduleImported, ScheduleReceived
+from core.ports import HttpRequest, HttpResponse
+from gateway.api import slices
+from gateway.api.answers import POSITION, Refusal, answered, flag
+from gateway.api.evidence import Desk, who
+from gateway.api.telemetry import config_of
+from gateway.http.problems import Problem
+from gateway.journal.log import Record
+from protocols import table, vdv
+from protocols.common.imports import Days, Quarantined, Translation
+
+HORIZON_DAYS = 14
+WITHIN_S = 30.0
+"""Wall time after which the answer is 202: stored, still being taken over."""
+SHOWN = 100
+REMEMBERED = 500
+FORMATS = ("auto", "vdv452", "table", "assignments", "departures")
+
+
+class Imports:
+    """Waits for the core's closing word on an import; fed with every record of the journal."""
+
+    def __init__(self) -> None:
+        self._closed: OrderedDict[str, ScheduleImported] = OrderedDict()
+        self._waiting: dict[str, list[asyncio.Future[ScheduleImported]]] = {}
+
+    def take(self, record: Record) -> None:
+        """Note what closes in this record."""
+        for message in record.messages:
+            body = message.body
+            if isinstance(body, ScheduleImported):
+                self._close(body, message.causes)
+
+    def _close(self, body: ScheduleImported, causes: Sequence[str]) -> None:
+        for received in causes:
+            self._closed[received] = body
+            for future in self._waiting.pop(received, []):
+                if not future.done():
+                    future.set_result(body)
+        while len(self._closed) > REMEMBERED:
+            self._closed.popitem(last=False)
+
+    async def closed(self, received: str, within_s: float) -> ScheduleImported | None:
+        """The outcome of the import that this `schedule.received` completes; None where it takes longer."""
+        known = self._closed.get(received)
+        if known is not None:
+            return known
+        future: asyncio.Future[ScheduleImported] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(received, []).append(future)
+        try:
+            return await asyncio.wait_for(future, within_s)
+        except TimeoutError:
+            return None
+        finally:
+            self._forget(received, future)
+
+    def _forget(self, received: str, future: asyncio.Future[ScheduleImported]) -> None:
+        left = [f for f in self._waiting.get(received, []) if f is not future]
+        if left:
+            self._waiting[received] = left
+        else:
+            self._waiting.pop(received, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import as it was asked for."""
+
+    config: SiteConfig
+    translation: Translation
+    evidence: Message
+    parts: Sequence[Sequence[Message]]
+    """What follows from the translation, in parts that the core takes over one by one; `schedule.received` ends each."""
+
+    @property
+    def unusable(self) -> bool:
+        """Whether nothing in it can be used, and something had to be set aside."""
+        said = self.translation
+        return not said.blocks and not said.assignments and bool(said.quarantined)
+
+
+class Schedules:
+    """The endpoint, and the one way in for departures that a person adds."""
+
+    def __init__(self, desk: Desk, imports: Imports) -> None:
+        self._desk, self._imports = desk, imports
+
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        """Translate, store, wait until the core has taken it over; with `dry_run` say what would change."""
+        config = config_of(self._desk, request.params["site"])
+        name = unquote(request.headers.get("x-file-name", "")) or request.query.get("name", "schedule")
+        format = self._format(request, name)
+        asked = await asyncio.to_thread(self._translate, request, config, format)
+        found = self._prepared(request, config, asked, name, why=request.query.get("why", ""))
+        if flag(request, "dry_run"):
+            return self._dry(found)
+        return await self.take(found)
+
+    def prepared(self, request: HttpRequest, config: SiteConfig, translation: Translation, why: str) -> Import:
+        """An import that came by another path than a file."""
+        return self._prepared(request, config, translation, f"{request.method} {request.path}", why=why)
+
+    async def take(self, found: Import) -> HttpResponse:
+        """Store an import and answer with what the core made of it."""
+        for item in found.translation.quarantined:
+            self._desk.count(found.translation.format, item.reason)
+        if found.unusable:
+            position = await self._desk.append(found.config.id, [found.evidence, *found.parts[0][:-1]])
+            return _refused(found, str(position.seq))
+        fresh = [part for part in found.parts if not self._holds(found.config.id, _received(part))]
+        position = await self._desk.append(found.config.id, [found.evidence, *(fresh[0] if fresh else ())])
+        for part in fresh[1:]:
+            position = await self._desk.append(found.config.id, part)
+        outcome = await self._outcome(found, fresh)
+        if outcome is None:
+            return answered({"id": fresh[-1][-1].id, "look_at": "/api/v1/imports"}, 202, position)
+        told = _told(found, outcome)
+        return answered(told if fresh else told | {"repeated": True}, 200, position)
+
+    def _holds(self, site: str, body: ScheduleReceived) -> bool:
+        """Whether this very import is the one in force: the core has nothing to say to it."""
+        state = self._desk.hub.controllers[site].state.work
+        return state.latest.get(body.feed) == body.import_id and body.import_id not in state.pending
+
+    async def _outcome(self, found: Import, fresh: Sequence[Sequence[Message]]) -> ScheduleImported | None:
+        until = asyncio.get_running_loop().time() + WITHIN_S
+        outcomes = [_same(_received(part)) for part in found.parts if part not in fresh]
+        for part in fresh:
+            left = max(0.0, until - asyncio.get_running_loop().time())
+            closed = await self._imports.closed(part[-1].id, left)
+            if closed is None:
+                return None
+            outcomes.append(closed)
+        return _summed(outcomes)
+
+    def _format(self, request: HttpRequest, name: str) -> str:
+        asked = request.query.get("format", "auto") or "auto"
+        if asked not in FORMATS:
+            raise Refusal(
+                422, "format-unknown", "No such format", f"`{asked[:40]}` is none", f"one of {', '.join(FORMATS)}"
+            )
+        if asked != "auto":
+            return asked
+        if vdv.detect(name, request.body):
+            return "vdv452"
+        return "table" if table.detect(name, request.body[:4096]) else "unknown"
+
+    def _translate(self, request: HttpRequest, config: SiteConfig, format: str) -> Translation:
+        feed = request.query.get("feed", "")
+        if format == "vdv452":
+            files = request.body if request.body[:2] == b"PK" else {"export.x10": request.body}
+            return vdv.translate(files, feed=feed or "vdv452", zone=config.zone, days=self._days(config))
+        if format == "unknown":
+            first = request.body[:200].decode("utf-8", "replace")
+            detail = "neither VDV 452 nor a table; name the format, or send what docs/schedules.md lists"
+            aside = Quarantined(first, "format_unknown", detail)
+            return Translation(feed or "unknown", "table", "", quarantined=(aside,))
+        found = table.translate(
+            request.body, feed=feed or "table", zone=config.zone, days=self._days(config), now=self._desk.now()
+        )
+        return replace(found, feed="assignments") if found.format == "assignments" and not feed else found
+
+    def _days(self, config: SiteConfig) -> Days:
+        today = self._desk.now().astimezone(ZoneInfo(config.zone)).date()
+        return today - timedelta(days=1), today + timedelta(days=HORIZON_DAYS - 1)
+
+    def _prepared(
+        self, request: HttpRequest, config: SiteConfig, translation: Translation, subject: str, *, why: str
+    ) -> Import:
+        evidence = self._desk.received(request, config.id, translation.format, subject)
+        against = slices.too_many(translation)
+        if against is not None:
+            translation = replace(translation, blocks=(), assignments=(), quarantined=(against,))
+        parts = [
+            vdv.messages(
+                part,
+                vdv.import_id(config.id, part.feed, part.content),
+                f"feed:{part.feed}",
+                config.id,
+                self._desk.now(),
+                evidence.id,
+                who=who(request),
+                why=why,
+            )
+            for part in slices.parts(translation)
+        ]
+        return Import(config, translation, evidence, parts)
+
+    def _dry(self, found: Import) -> HttpResponse:
+        """The same fold and decision that the controller would make, on a copy; nothing is stored."""
+        if found.unusable:
+            return _refused(found, None)
+        state = self._desk.hub.controllers[found.config.id].state.work
+        outcomes = []
+        for part in found.parts:
+            scribe = Scribe(found.config.id, 0, self._desk.now())
+            for message in part:
+                state = work.fold(state, message)
+            work.decide(state, found.config, self._desk.now(), scribe)
+            for message in scribe.messages:
+                state = work.fold(state, message)
+            closings = (m.body for m in scribe.messages if isinstance(m.body, ScheduleImported))
+            body = _received(part)
+            outcomes.append(next((b for b in closings if b.import_id == body.import_id), _same(body)))
+        return answered(_told(found, _summed(outcomes)) | {"dry_run": True})
+
+
+def _received(part: Sequence[Message]) -> ScheduleReceived:
+    body = part[-1].body
+    assert isinstance(body, ScheduleReceived)
+    return body
+
+
+def _summed(outcomes: Sequence[ScheduleImported]) -> ScheduleImported:
+    """The outcome of all parts together."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    counts = ("new", "changed", "unchanged", "withdrawn", "assigned", "quarantined", "refused_count")
+    total = {name: sum(getattr(o, name) for o in outcomes) for name in counts}
+    refused = tuple(row for o in outcomes for row in o.refused)[:SHOWN]
+    return ScheduleImported(import_id=outcomes[0].import_id, feed=outcomes[0].feed, refused=refused, **total)
+
+
+def _same(body: ScheduleReceived) -> ScheduleImported:
+    """The outcome of a file that holds already."""
+    return ScheduleImported(
+        import_id=body.import_id, feed=body.feed, unchanged=body.stated, quarantined=body.quarantined
+    )
+
+
+def _told(found: Import, outcome: ScheduleImported) -> dict[str, Any]:
+    said = found.translation
+    return {
+        "added": outcome.new,
+        "changed": outcome.changed,
+        "removed": outcome.withdrawn,
+        "unchanged": outcome.unchanged,
+        "assigned": outcome.assigned,
+        "refused_count": outcome.refused_count,
+        "quarantined_count": len(said.quarantined),
+        "id": found.parts[-1][-1].id,
+        "import": outcome.import_id,
+        "feed": said.feed,
+        "format": said.format,
+        "covers": [str(day) for day in (said.covers_from, said.covers_until) if day is not None],
+        "quarantined": [_row(said, item, found.config) for item in said.quarantined[:SHOWN]],
+        "warnings": [_row(said, item, found.config) for item in said.warnings[:SHOWN]],
+        "refused": [_core_row(said, row, reason, found.config) for row, reason in outcome.refused],
+    }
+
+
+def _row(said: Translation, item: Quarantined, config: SiteConfig) -> dict[str, Any]:
+    told = {"feed": said.feed, "row": item.item[:120], "detail": item.detail}
+    step = next_step(item.reason, told, zone=config.zone)
+    return {"table": said.feed, "row": item.item[:200], "reason": item.reason, "what": item.detail, "next": step}
+
+
+def _core_row(said: Translation, row: str, reason: str, config: SiteConfig) -> dict[str, Any]:
+    told = {"feed": said.feed, "row": row, "vehicle": row.rsplit(" ", 1)[-1], "detail": row}
+    if reason == "vehicle_unknown":
+        told["vehicle"] = next((b.vehicle or "?" for b in said.blocks if b.work == row), told["vehicle"])
+    what = sentence(reason, told, zone=config.zone)
+    return {"row": row, "reason": reason, "what": what, "next": next_step(reason, told, zone=config.zone)}
+
+
+def _refused(found: Import, position: str | None) -> HttpResponse:
+    """Nothing of it can be used: the problem, with the reason of what was set aside last."""
+    said = found.translation
+    last = said.quarantined[-1]
+    told = {"feed": said.feed, "row": last.item[:120], "detail": last.detail}
+    rows = [_row(said, item, found.config) for item in said.quarantined[:SHOWN]]
+    extra: dict[str, Any] = {"reason": last.reason, "quarantined": rows}
+    if position is not None:
+        extra |= {"evidence": found.evidence.id}
+    return Problem(
+        422,
+        last.reason.replace("_", "-"),
+        "Nothing of it can be used",
+        last.detail,
+        next_step(last.reason, told, zone=found.config.zone),
+        {POSITION: position} if position is not None else {},
+        extra,
+    ).response(f"/api/v1/sites/{found.config.id}/schedules")

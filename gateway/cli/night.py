@@ -1,0 +1,135 @@
+"""One night: a hub on the held clock, the simulators around it over real sockets, and the document of what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as random_secrets
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from core.messages import Message
+from gateway.cli.document import document
+from gateway.clock import HeldClock
+from gateway.settings.models import HubSettings
+from gateway.wiring import Hub
+from pki.folder import initialise
+from simulators.night import Credentials, NightResult, play
+from simulators.scenario import Scenario
+
+STATIONS = "stations"
+TOKEN_A = "oscp-token-a"  # noqa: S105 because: it is the name of a secret, not one
+
+
+class Night:
+    """Builds the hub of the scenario, plays, and tells."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        site: dict[str, Any],
+        keep: Path,
+        *,
+        speed: float | None = None,
+        say: Callable[[str], None] = print,
+        stay: bool = False,
+        ignore_grid: bool = False,
+    ) -> None:
+        self.scenario = scenario
+        self.keep = keep
+        self.say = say
+        self.stay = stay
+        self.clock = HeldClock(scenario.begin, speed=speed)
+        self.acknowledged: set[str] = set()
+        self._pki = initialise(keep / "pki", ["127.0.0.1", "localhost"], datetime.now(UTC))
+        self.settings = self._settings(site, ignore_grid=ignore_grid)
+
+    def _settings(self, site: dict[str, Any], *, ignore_grid: bool) -> HubSettings:
+        group, source = self.scenario.dso.group, site["sources"][0]["id"]
+        peer = {"name": "grid-operator", "site": self.scenario.site, "groups": {group: source}}
+        peer |= {"token_ref": f"data:{TOKEN_A}", "heartbeat_interval_s": 600}
+        ocpp = {"host": "127.0.0.1", "port": 0, "tls": STATIONS, "security_profile": 2}
+        oscp = {"base_url": "http://127.0.0.1:0", "peers": [] if ignore_grid else [peer]}
+        return HubSettings.model_validate(
+            {
+                "gateway": "demo",
+                "data": self.keep,
+                "http": [{"port": 0}],
+                "tls": [{"name": STATIONS, "certificate": self._pki.certificate, "key": self._pki.key}],
+                "sites": [site],
+                "adapters": {"ocpp": {"listeners": [ocpp]}, "oscp": oscp},
+            }
+        )
+
+    async def play(self) -> dict[str, Any]:
+        """The night from its beginning to its end; returns the document of `busbar demo --json`."""
+        self.clock.failure = asyncio.get_running_loop().create_future()
+        hub = Hub(self.settings, clock=self.clock)
+        token = random_secrets.token_urlsafe(24)
+        hub.secrets.put(f"data:{TOKEN_A}", token.encode())
+        try:
+            with self.clock.paused():
+                await hub.start()
+                hub.journal.appended.append(self._appended)
+                night = asyncio.create_task(self._play(hub, token), name="night")
+            result, told = await self._watched(hub, night)
+            made = document(self.scenario, self.settings.sites[0].config(), result, told, self.acknowledged)
+            if self.stay:
+                await self._serve(hub)
+            return made
+        finally:
+            with suppress(asyncio.CancelledError):
+                await hub.stop()
+
+    async def _watched(self, hub: Hub, night: asyncio.Task[Any]) -> tuple[NightResult, Sequence[Message]]:
+        """The night's result, unless the hub or the clock fails before."""
+        assert self.clock.failure is not None
+        failed = asyncio.ensure_future(hub.failed())
+        waiting: set[asyncio.Future[Any]] = {night, failed, self.clock.failure}
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {night}:
+                task.result()
+            result: tuple[NightResult, Sequence[Message]] = night.result()
+            return result
+        finally:
+            failed.cancel()
+            night.cancel()
+            await asyncio.gather(night, failed, return_exceptions=True)
+
+    async def _play(self, hub: Hub, token: str) -> tuple[NightResult, Sequence[Message]]:
+        stations = hub.settings.stations().values()
+        passwords = {s.id: (hub.secrets.get(s.credential) or b"").decode() for _, s in stations}
+        trust = ssl.create_default_context(cafile=str(self._pki.root))
+        told: list[Message] = []
+
+        async def at_end() -> None:
+            told.extend(await everything(hub))
+
+        result = await play(
+            self.scenario,
+            clock=self.clock,
+            ocpp_url=f"wss://{hub.adapters['ocpp'].health().listening[0]}/ocpp",
+            http_url=next(iter(hub.http.addresses.values())),
+            credentials=Credentials(passwords, token, None, trust),
+            on_event=self.say,
+            on_closing=lambda station: self.clock.promise(f"lost:{station}"),
+            at_end=at_end,
+        )
+        return result, told
+
+    def _appended(self, messages: Sequence[Message]) -> None:
+        self.acknowledged.update(message.id for message in messages)
+
+    async def _serve(self, hub: Hub) -> None:
+        self.say(f"the pages stay open at {next(iter(hub.http.addresses.values()))}; Ctrl-C ends")
+        with suppress(asyncio.CancelledError, KeyboardInterrupt):
+            await asyncio.get_running_loop().create_future()
+
+
+async def everything(hub: Hub) -> list[Message]:
+    """Every message of the journal, read back from it."""
+    return [message async for record in hub.log.read(0, follow=False) for message in record.messages]

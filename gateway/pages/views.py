@@ -1,0 +1,297 @@
+"""What pages show, as plain data: filled from the read models by `load`, drawn by `picture` and the templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from core.messages.incident import Severity
+from core.messages.readiness import State
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From `begins` to `ends`, half-open, so many kW."""
+
+    begins: datetime
+    ends: datetime
+    kw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One step of the site's limit, and who set it, in a person's words (`grid operator, by OSCP`)."""
+
+    begins: datetime
+    ends: datetime
+    kw: float
+    source: str
+    fallback: bool = False
+    heard: datetime | None = None
+    """When the source said so; for a fallback: its last sign of life."""
+    why: str = ""
+    """Id of the message it follows from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time without measured values, and why; `assumed_kw` is what a silent station counts with."""
+
+    begins: datetime
+    ends: datetime
+    reason: str
+    assumed_kw: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """One departure as the board shows it; charges are fractions, None is unknown."""
+
+    vehicle: str
+    departs: datetime
+    state: State
+    soc_goal: float
+    soc: float | None = None
+    soc_expected: float | None = None
+    """At the departure, by plan; of a departed vehicle: what it left with."""
+    final: bool = False
+    block: str = ""
+    bay: str = ""
+    ready_at: datetime | None = None
+    """When the goal is reached, or since when it is; None: not in time, or unknown."""
+    left: datetime | None = None
+    sentence: str = ""
+    next: str = ""
+    why: str = ""
+
+    @property
+    def fine(self) -> bool:
+        """Nobody has to do anything about it."""
+        return self.state in ("met", "on_track")
+
+
+@dataclass(frozen=True, slots=True)
+class NightVehicle:
+    """One vehicle's night: where it stood, what it took and what is planned for it, in kW at the plug."""
+
+    departure: Departure
+    feeder: str = ""
+    stays: tuple[tuple[datetime, datetime], ...] = ()
+    measured: tuple[Step, ...] = ()
+    planned: tuple[Step, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NightView:
+    """A night at a site: both promises, the buses and the limit, on one axis of elapsed time."""
+
+    site: str
+    name: str
+    zone: str
+    day: date
+    """The operating day whose evening it begins in."""
+    now: datetime
+    begins: datetime
+    ends: datetime
+    limits: tuple[Limit, ...] = ()
+    imported: tuple[Step, ...] = ()
+    import_planned: tuple[Step, ...] = ()
+    building: tuple[Step, ...] = ()
+    building_planned: tuple[Step, ...] = ()
+    vehicles: tuple[NightVehicle, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    """Of the site's own meter."""
+    follow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What needs a person, in words; `resolved` is set once positive evidence says that the cause is gone."""
+
+    id: str
+    kind: str
+    severity: Severity
+    subject: str
+    sentence: str
+    next: str
+    opened: datetime
+    updated: datetime | None = None
+    resolved: datetime | None = None
+    departures: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NowView:
+    """The site at this moment."""
+
+    site: str
+    name: str
+    zone: str
+    now: datetime
+    import_kw: float | None = None
+    import_at: datetime | None = None
+    limit: Limit | None = None
+    departures: tuple[Departure, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    follow: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
+    """What is set up, for an empty page: (what, how many)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleRow:
+    """Where a bus is, how full, and how old that reading is."""
+
+    vehicle: str
+    type: str = ""
+    bay: str = ""
+    by: str = ""
+    """How it is known that it stands there (`token`, `person`)."""
+    soc: float | None = None
+    soc_at: datetime | None = None
+    stale: bool = False
+    kw: float | None = None
+    departure: Departure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a list of values: what, value, where it comes from, when it was measured, its why."""
+
+    name: str
+    value: str
+    source: str = ""
+    at: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A state of charge at a moment."""
+
+    at: datetime
+    soc: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One charging transaction."""
+
+    id: str
+    station: str
+    begins: datetime
+    ends: datetime | None = None
+    energy_kwh: float | None = None
+    cost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleView:
+    """One bus: will it leave charged, and why (not)."""
+
+    site: str
+    zone: str
+    now: datetime
+    row: VehicleRow
+    begins: datetime
+    ends: datetime
+    needed_kwh: float | None = None
+    asked_kw: float | None = None
+    inputs: tuple[Row, ...] = ()
+    changes: tuple[Row, ...] = ()
+    charge: tuple[Charge, ...] = ()
+    charge_planned: tuple[Charge, ...] = ()
+    asked: tuple[Step, ...] = ()
+    taken: tuple[Step, ...] = ()
+    sessions: tuple[SessionRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorRow:
+    """One connector: what it was told and what it does."""
+
+    station: str
+    evse: int
+    bay: str = ""
+    node: str = ""
+    online: bool = False
+    since: datetime | None = None
+    """Online or silent since."""
+    status: str = "unknown"
+    vehicle: str | None = None
+    by: str = ""
+    asked_kw: float | None = None
+    kw: float | None = None
+    max_kw: float | None = None
+    wish: str = ""
+    """What the last wish became."""
+    wish_at: datetime | None = None
+    last_frame: datetime | None = None
+    sentence: str = ""
+    next: str = ""
+    trouble: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame that a station sent or got."""
+
+    id: str
+    at: datetime
+    direction: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StationView:
+    """One station: what it does, what it was told, what it said."""
+
+    site: str
+    zone: str
+    now: datetime
+    station: str
+    connectors: tuple[ConnectorRow, ...]
+    frames: tuple[Frame, ...] = ()
+    vehicles: tuple[str, ...] = ()
+    """Those that may be named in the form."""
+    safe_kw: float | None = None
+    model: str = ""
+    incidents: tuple[Incident, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNode:
+    """One message of a lineage, and what it follows from."""
+
+    id: str
+    kind: str
+    title: str
+    at: datetime
+    source: str
+    causes: tuple[WhyNode, ...] = ()
+    rest: tuple[tuple[str, int], ...] = ()
+    """Further causes by kind, only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhyView:
+    """Where something comes from, down to the raw frames."""
+
+    asked: str
+    zone: str
+    now: datetime
+    root: WhyNode
+    site: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLine:
+    """A site in one line, for the first page of several."""
+
+    site: str
+    name: str
+    departures: tuple[Departure, ...] = ()

@@ -1,0 +1,173 @@
+"""The catalogue of what pages say around the reasons: states, sentences, figures, all through the one formatter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from core.messages import words
+from core.messages.readiness import State
+from gateway.pages.steps import Excess, excesses, limit_at, value_at
+from gateway.pages.views import Departure, Limit, NightView, NowView, VehicleView
+
+STATES: dict[State, str] = {
+    "met": "met",
+    "on_track": "on track",
+    "at_risk": "at risk",
+    "missed": "missed",
+    "departed_short": "departed short",
+    "unknown": "unknown",
+}
+"""The word beside each shape."""
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def day(of: date) -> str:
+    """`Thu 26 Nov`."""
+    return f"{DAYS[of.weekday()]} {of.day} {MONTHS[of.month - 1]}"
+
+
+def local(moment: datetime, zone: str) -> datetime:
+    """The moment in the site's zone."""
+    return moment.astimezone(ZoneInfo(zone))
+
+
+def clock(moment: datetime, zone: str) -> str:
+    """`06:20`, with its zone in the hour that a clock change repeats; never with its day, which stands beside it."""
+    return words.moment(moment, zone)
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 bus`, `2 buses`."""
+    return f"{count:,}{words.NBSP}{one if count == 1 else many or one + 's'}"
+
+
+def share(have: float | None, goal: float) -> str:
+    """`64 of 95 %`: what there is rounded down, what is needed up."""
+    had = words.percent(have).removesuffix(f"{words.NBSP}%")
+    return f"{had} of {words.percent(goal, up=True)}"
+
+
+def departures_sentence(departures: Sequence[Departure]) -> str:
+    """`14 of 16 departures are fine. 2 need a person.`"""
+    total, fine = len(departures), sum(d.fine for d in departures)
+    if not total:
+        return "No departures tonight."
+    if fine == total:
+        return "The only departure is fine." if total == 1 else f"All {total} departures are fine."
+    rest = total - fine
+    verb = "is" if fine == 1 else "are"
+    needs = "needs" if rest == 1 else "need"
+    return f"{fine} of {plural(total, 'departure')} {verb} fine. {rest} {needs} a person."
+
+
+def limit_words(limit: Limit, zone: str, *, kw: bool = True) -> str:
+    """`260 kW grid operator, by OSCP`; a fallback is named with its last sign of life."""
+    head = f"{words.amount(limit.kw, 'kW')} " if kw else ""
+    if not limit.fallback:
+        return f"{head}{limit.source}"
+    since = f", no signal since {clock(limit.heard, zone)}" if limit.heard else f" of {limit.source}"
+    return f"{head}fallback{since}"
+
+
+def excess_words(excess: Excess) -> str:
+    """`14 kW over, 20 s`."""
+    return f"{words.amount(excess.over_kw, 'kW', up=True)} over, {words.span(excess.span)}"
+
+
+def import_sentence(kw: float | None, limit: Limit | None, zone: str, now: datetime) -> str:
+    """`Import 230 of 260 kW until 04:30, grid operator.`"""
+    if limit is None:
+        return f"Import {words.amount(kw, 'kW')}; no limit is known yet."
+    had = words.amount(kw, "kW").removesuffix(f"{words.NBSP}kW")
+    until = f" until {words.moment(limit.ends, zone, now=now)}"
+    return f"Import {had} of {words.amount(limit.kw, 'kW')}{until}, {limit_words(limit, zone, kw=False)}."
+
+
+def night_sentence(view: NightView) -> str:
+    """Both promises of the night: the departures, then import against its limit and the highest of the night."""
+    return f"{departures_sentence([v.departure for v in view.vehicles])} {night_limit(view)}"
+
+
+def night_limit(view: NightView) -> str:
+    """Import now, highest of the night, and whether the limit was kept."""
+    parts = []
+    limit = limit_at(view.limits, view.now)
+    if limit is not None:
+        parts.append(import_sentence(value_at(view.imported, view.now) or _last(view), limit, view.zone, view.now))
+    if view.imported:
+        parts.append(_highest(view))
+    over = excesses(view.imported, view.limits, view.now)
+    if over:
+        worst = max(over, key=lambda e: e.over_kw)
+        parts.append(f"The limit was exceeded at {clock(worst.begins, view.zone)}: {excess_words(worst)}.")
+    elif view.imported and view.limits:
+        parts.append("The limit was kept.")
+    return " ".join(parts)
+
+
+def _last(view: NightView) -> float | None:
+    """The last measured import, if it reaches to within two minutes of now."""
+    steps = [s for s in view.imported if s.begins <= view.now]
+    return steps[-1].kw if steps and (view.now - steps[-1].ends).total_seconds() <= 120 else None
+
+
+def _highest(view: NightView) -> str:
+    top = max(view.imported, key=lambda s: s.kw)
+    limit = limit_at(view.limits, top.begins)
+    of = f" of {words.amount(limit.kw, 'kW')}" if limit else ""
+    had = words.amount(top.kw, "kW").removesuffix(f"{words.NBSP}kW") if limit else words.amount(top.kw, "kW")
+    return f"Highest tonight {had}{of} at {clock(top.begins, view.zone)}."
+
+
+def spoken(departure: Departure, zone: str) -> str:
+    """`BUS-117, departs 06:50, at risk`: what a reader hears of a row."""
+    return f"{departure.vehicle}, departs {clock(departure.departs, zone)}, {STATES[departure.state]}"
+
+
+def ready_words(departure: Departure, zone: str, now: datetime) -> str:
+    """`since 22:40`, a time, `not in time`, or `?`."""
+    if departure.state == "unknown":
+        return words.UNKNOWN
+    if departure.ready_at is None:
+        return "" if departure.final else ("not in time" if not departure.fine else words.UNKNOWN)
+    if departure.state == "met" or departure.ready_at <= now:
+        return f"since {words.moment(departure.ready_at, zone, now=now)}"
+    if departure.ready_at > departure.departs:
+        return "not in time"
+    return words.moment(departure.ready_at, zone, now=now)
+
+
+def now_sentence(view: NowView) -> str:
+    """The answer of the first page."""
+    return departures_sentence(view.departures)
+
+
+def vehicle_sentence(view: VehicleView) -> str:
+    """`BUS-142 leaves at 06:20: on track. 95 % at 05:00, 1 h 15 min to spare.`"""
+    departure = view.row.departure
+    if departure is None:
+        return f"{view.row.vehicle} has no departure that is known."
+    when = words.moment(departure.departs, view.zone, now=view.now)
+    verb = "left" if departure.final or departure.left else "leaves"
+    text = f"{departure.vehicle} {verb} at {when}: {STATES[departure.state]}."
+    if departure.state == "on_track" and departure.ready_at and departure.ready_at <= departure.departs:
+        spare = words.span(departure.departs - departure.ready_at)
+        goal = words.percent(departure.soc_goal, up=True)
+        text += f" {goal} at {words.moment(departure.ready_at, view.zone, now=view.now)}, {spare} to spare."
+    return text
+
+
+def short_ids(ids: Sequence[str]) -> dict[str, str]:
+    """What tells ids apart: `BUS-117`, `BUS-142` become `117`, `142`; the part up to the last common mark falls away."""
+    if len(ids) < 2:
+        return {i: i for i in ids}
+    shared = min(ids), max(ids)
+    common = 0
+    while common < min(map(len, shared)) and shared[0][common] == shared[1][common]:
+        common += 1
+    while common and (shared[0][common - 1].isalnum()):
+        common -= 1
+    return {i: i[common:] or i for i in ids}
