@@ -72,14 +72,14 @@ def fold(state: Directory, message: Message) -> Directory:
 
 def _knocked(known: Map[str, Message], station: str, message: Message) -> Map[str, Message]:
     if station not in known and len(known) >= KNOCKING_KEPT:
-        known = known.delete(min(known, key=lambda s: known[s].time))
+        known = known.delete(min(known, key=lambda s: (known[s].time, s)))
     return known.set(station, message)
 
 
 def _stations(state: Directory) -> Directory:
     """All stations, and none of them in the knocking list any more."""
     stations = {a.station: _known(site, a.station, a) for site, a in state.admitted.values()}
-    for site, config in state.configs.items():
+    for site, config in sorted(state.configs.items()):
         stations.update({s.id: _known(site, s.id, s) for s in config.stations})
     knocking = state.knocking
     for identity in [s for s in knocking if s in stations]:

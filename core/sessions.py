@@ -90,6 +90,10 @@ class Left:
     evse: int
     at: datetime
     by: str
+    soc: float | None = None
+    """The last state of charge that the charger measured in that plug-in."""
+    soc_at: datetime | None = None
+    soc_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,8 @@ def _status(state: Sessions, message: Message, body: ConnectorStatusChanged) -> 
 def _unplugged(state: Sessions, plug: Plug, message: Message) -> Sessions:
     if plug.vehicle is None:
         return state
-    return replace(state, left=state.left.set(plug.vehicle, Left(plug.station, plug.evse, message.time, message.id)))
+    left = Left(plug.station, plug.evse, message.time, message.id, plug.soc, plug.soc_at, plug.soc_by)
+    return replace(state, left=state.left.set(plug.vehicle, left))
 
 
 def _started(state: Sessions, message: Message, body: SessionStarted) -> Sessions:

@@ -15,6 +15,7 @@ from typing import Any
 from core.messages.gateway import GatewayStarted
 from core.ports import HUB, Clock, KnownStation, Ports, TokenAnswer
 from gateway import api, registry
+from gateway.api import Api
 from gateway.appending import GatewayJournal
 from gateway.clock import SystemClock
 from gateway.controller import SiteController
@@ -72,6 +73,7 @@ class Hub:
         self.feed: Feed
         self.log: Log
         self.journal: GatewayJournal
+        self.api: Api
         self.epoch = 1
         self._given = log
         self._opened: OpenJournal | None = None
@@ -105,6 +107,8 @@ class Hub:
         for adapter in self.adapters.values():
             await adapter.stop()
         await self.http.stop()
+        if hasattr(self, "api"):
+            await self.api.close()
         if hasattr(self, "journal"):
             await self.journal.close()
         for controller in self.controllers.values():
@@ -170,7 +174,7 @@ class Hub:
             report=self.metrics.report,
         )
         self._make_passwords()
-        api.mount(self)
+        self.api = await api.mount(self)
         await self.http.start(self.settings.http, self.tls)
         for name, settings in adapter_settings(self._with_addresses()).items():
             self.adapters[name] = registry.build(name, settings)

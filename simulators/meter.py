@@ -63,6 +63,8 @@ class Verdict:
     overshoot_kw: float
     overshoot_s: int
     energy_kwh: float
+    overshoot_at: datetime | None = None
+    """The first second above the limit."""
 
 
 def drawn_series(outlets: Sequence[Outlet], begin: datetime, end: datetime) -> Series:
@@ -98,6 +100,7 @@ def judge(drawn: Series, building: Series, limits: Series, begin: datetime) -> V
         overshoot_kw=worst if worst > _TINY_KW else 0.0,
         overshoot_s=int((over > _TINY_KW).sum()),
         energy_kwh=float(imported.sum()) / 3600,
+        overshoot_at=begin + timedelta(seconds=int((over > _TINY_KW).argmax())) if worst > _TINY_KW else None,
     )
 
 

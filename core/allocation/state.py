@@ -58,7 +58,7 @@ def fold(state: Allocations, message: Message) -> Allocations:
         return replace(state, assigned=state.assigned.set((message.at.station, message.at.evse), message))
     trigger = TRIGGERS.get(message.type)
     if isinstance(body, ConnectorStatusChanged) and body.status == "available":
-        trigger = "unplug"
+        trigger = "unplug" if (message.at.station, message.at.evse) in state.assigned else None
     return state if trigger is None else replace(state, pending=state.pending.set(trigger, message.id))
 
 

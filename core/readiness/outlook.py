@@ -208,7 +208,11 @@ def _project(
     late = need.deadline - subject.precondition
     facts = (vehicle.curve, need.capacity_kwh, vehicle.eta, soc)
     expected = soc_after(*facts, steps, measured, max(late, measured))
-    ready = reached_at(*facts, need.soc_goal, steps, measured, late + timedelta(days=1))
+    day = late + timedelta(days=1)
+    ready = reached_at(*facts, need.soc_goal, steps, measured, day)
+    if ready is None:
+        # A plan that ends a hair below the goal is on the goal: readings are rounded, and so are its steps.
+        ready = reached_at(*facts, need.soc_goal - TOLERANCE, steps, measured, day)
     if ready is None:
         return None, expected, None, MIN_SLACK
     threshold = max(MIN_SLACK, SLACK_SHARE * _flowing(steps, measured, ready))

@@ -73,7 +73,8 @@ def decide(
     """Write every requirement that changed materially, and withdraw those whose departure is over or gone.
 
     `configured` is the id of the `site.configured` in force, `finals` the id of the final readiness of departures
-    that have one. A new SoC alone makes a new requirement only where it was unknown or moved by more than 2 points.
+    that have one. A new SoC alone makes a new requirement only where it was unknown or fell by more than 2 points:
+    charging is progress towards what is required, no change of it.
     """
     finals = finals or {}
     wanted = {d.key: d for d in departures if d.key not in finals and d.key not in state.over}
@@ -116,7 +117,7 @@ def _material(before: Message | None, body: RequirementComputed) -> bool:
 def _soc_moved(old: float | None, new: float | None) -> bool:
     if new is None:
         return False
-    return old is None or abs(new - old) > SOC_STEP + 1e-9
+    return old is None or old - new > SOC_STEP + 1e-9
 
 
 def _same_basis(before: Message, departure: Departure, configured: str) -> bool:

@@ -180,7 +180,7 @@ def _by_node(segments: Iterable[EnvelopeSegment]) -> dict[str, list[EnvelopeSegm
 
 def _hand_limits(state: SiteState, now: datetime) -> dict[str, tuple[float, datetime | None]]:
     found: dict[str, tuple[float, datetime | None]] = {}
-    for name, known in state.dispatch.stations.items():
+    for name, known in sorted(state.dispatch.stations.items()):
         if known.hand is not None and isinstance(known.hand.body, StationLimited):
             ends = known.hand.at.ends
             if ends is None or ends > now:
@@ -306,9 +306,9 @@ def _wishes(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe,
 
 
 def _subjects(state: SiteState, config: SiteConfig, now: datetime) -> list[Subject]:
-    assigned = {
-        m.body.vehicle: m for m in state.allocations.assigned.values() if isinstance(m.body, AllocationAssigned)
-    }
+    # A vehicle that moved has an assignment at both bays: the newer one is its own, whatever order a map is read in.
+    newest = sorted(state.allocations.assigned.items(), key=lambda item: (item[1].time, item[0]))
+    assigned = {m.body.vehicle: m for _, m in newest if isinstance(m.body, AllocationAssigned)}
     return [_subject(state, config, now, m, assigned) for m in _open_requirements(state.requirements)]
 
 
@@ -339,7 +339,11 @@ def _subject(
 
 def _last_reading(state: SiteState, config: SiteConfig, vehicle: str, now: datetime) -> Reading | None:
     """The freshest reading; after the plug is out, the last one that the charger measured."""
-    return _soc(state, config, vehicle, now) or state.vehicles.metered.get(vehicle)
+    left = state.sessions.left.get(vehicle)
+    known = _soc(state, config, vehicle, now)
+    if known is not None or left is None or left.soc is None or left.soc_at is None:
+        return known
+    return Reading(left.soc, left.soc_at, f"charger {left.station}", left.soc_by)
 
 
 def _station(state: SiteState, plug: Plug | None, last: str | None) -> StationState | None:

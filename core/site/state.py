@@ -23,6 +23,7 @@ from core.messages.station import StationAdmitted
 from core.readiness import ReadinessState
 from core.requirements import RequirementsState
 from core.sessions import Sessions
+from core.site.heard import Heard, hear, place, repeated
 from core.vehicles import VehiclesState
 from core.work import WorkState
 
@@ -51,6 +52,8 @@ class SiteState:
     records: RecordsState = field(default_factory=RecordsState)
     versions: Map[str, int] = Map()
     """Per message type how many were folded: what tells a decision that its inputs are unchanged."""
+    heard: Map[tuple[str, str], Heard] = Map()
+    """Per (source, station) the newest facts from outside; the core's own are read back once."""
 
 
 PARTS: Mapping[str, Callable[[Any, Message], Any]] = {
@@ -68,7 +71,26 @@ PARTS: Mapping[str, Callable[[Any, Message], Any]] = {
 
 
 def fold(state: SiteState, message: Message, position: Position) -> SiteState:
-    """The state after one more message of the stream; the same messages in the same order give the same state."""
+    """The state after one more message of the stream; the same messages in the same order give the same state.
+
+    A fact from outside that was folded before changes nothing but `seen`.
+    """
+    if message.source != "core":
+        known = state.heard.get(place(message))
+        if repeated(known, message):
+            return replace(state, seen=position.seq)
+        state = replace(state, heard=state.heard.set(place(message), hear(known, message)))
+    state = _folded(state, message, position)
+    body = message.body
+    if isinstance(body, SiteConfigured):
+        return _placed(replace(state, config=body.config, configured=(message.id, body.digest)))
+    if isinstance(body, StationAdmitted):
+        return _placed(replace(state, admitted=state.admitted.set(body.station, body)))
+    return state
+
+
+def _folded(state: SiteState, message: Message, position: Position) -> SiteState:
+    """Every part after the message."""
     changed: dict[str, Any] = {}
     for name, part in PARTS.items():
         before = getattr(state, name)
@@ -76,13 +98,7 @@ def fold(state: SiteState, message: Message, position: Position) -> SiteState:
         if after is not before:
             changed[name] = after
     versions = state.versions.set(message.type, state.versions.get(message.type, 0) + 1)
-    state = replace(state, seen=position.seq, versions=versions, **changed)
-    body = message.body
-    if isinstance(body, SiteConfigured):
-        return _placed(replace(state, config=body.config, configured=(message.id, body.digest)))
-    if isinstance(body, StationAdmitted):
-        return _placed(replace(state, admitted=state.admitted.set(body.station, body)))
-    return state
+    return replace(state, seen=position.seq, versions=versions, **changed)
 
 
 def _placed(state: SiteState) -> SiteState:

@@ -52,7 +52,8 @@ def document(
             "limit_kw": result.verdict.peak_limit_kw,
             "at": _stamp(result.verdict.peak_at),
         },
-        "overshoot": {"max_kw": round(result.verdict.overshoot_kw, 3), "seconds": result.verdict.overshoot_s},
+        "overshoot": {"max_kw": round(result.verdict.overshoot_kw, 3), "seconds": result.verdict.overshoot_s}
+        | ({"at": _stamp(result.verdict.overshoot_at)} if result.verdict.overshoot_at else {}),
         "notice": f"a limit given with less notice than {scenario.guard_s} s counts from notice + {scenario.guard_s} s",
         "commands": _commands(told),
         "incidents": _incidents(told),
@@ -127,7 +128,7 @@ def _broken(
     lost: Collection[str],
 ) -> Iterable[str]:
     if result.verdict.overshoot_kw > 0:
-        yield f"{result.verdict.overshoot_kw:.1f} kW above the limit for {result.verdict.overshoot_s} s"
+        yield f"{result.verdict.overshoot_kw:.1f} kW above the limit for {result.verdict.overshoot_s} s from {result.verdict.overshoot_at}"
     if lost:
         yield f"{len(lost)} acknowledged facts are not in the journal"
     excused = {row["vehicle"] for row in impossible}

@@ -134,5 +134,3 @@ def keep_first(connection: Connection, table: Table, rows: list[Mapping[str, Any
     postgres = connection.dialect.name == "postgresql"
     statement = postgresql.insert(table) if postgres else sqlite.insert(table)
     connection.execute(statement.on_conflict_do_nothing(index_elements=[key]), rows)
-
-

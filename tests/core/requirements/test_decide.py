@@ -55,11 +55,12 @@ def test_a_first_state_of_charge_makes_a_new_requirement_but_losing_it_does_not(
     assert run(state, value=None)[1] == []
 
 
-def test_a_state_of_charge_that_moved_by_two_points_or_less_is_not_worth_a_message():
+def test_only_a_state_of_charge_that_fell_by_more_than_two_points_is_worth_a_message():
     state, _ = run(RequirementsState(), value=0.50)
     assert run(state, value=0.52)[1] == []
     assert run(state, value=0.48)[1] == []
-    assert len(run(state, value=0.521)[1]) == 1
+    assert run(state, value=0.9)[1] == []
+    assert len(run(state, value=0.479)[1]) == 1
     assert len(run(state, value=0.479)[1]) == 1
 
 

@@ -44,6 +44,7 @@ class Play:
         self.now = START
         self.memo = memo
         self.log: list[Record] = []
+        self.epoch = 1
         self.energy_wh: dict[tuple[str, int], float] = {}
         self.configure(config)
 
@@ -116,7 +117,7 @@ class Play:
     def connect(self, *stations: str) -> None:
         for station in stations:
             number = self.state.seen
-            body = StationConnected(version="ocpp2.0.1", gateway="g", epoch=1, connection=number)
+            body = StationConnected(version="ocpp2.0.1", gateway="g", epoch=self.epoch, connection=number)
             self.tell(body, station=station, fresh_s=900)
 
     def disconnect(self, station: str) -> None:

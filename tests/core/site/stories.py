@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from core.messages.command import CommandMismatched, CommandUnanswered
@@ -67,8 +69,8 @@ def _updated(play: Play, event: Event) -> None:
 
 
 def _restart(play: Play, event: Event) -> None:
-    epoch = 2 + play.state.seen
-    play.tell(GatewayStarted(gateway="g", epoch=epoch))
+    play.epoch += 1
+    play.tell(GatewayStarted(gateway="g", epoch=play.epoch))
 
 
 ACTS: Mapping[str, Callable[[Play, Event], object]] = {
@@ -117,6 +119,13 @@ events = st.builds(
     gap_s=st.sampled_from([0.0, 0.3, 7.0, 31.0, 130.0, 600.0, 1250.0]),
 )
 stories = st.lists(events, min_size=3, max_size=14)
+few = settings(
+    max_examples=int(os.environ.get("BUSBAR_EXAMPLES", "12")),
+    deadline=None,
+    phases=[Phase.generate] if os.environ.get('NOSHRINK') else list(Phase),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+"""Whole nights are dear: a few per run, more by `BUSBAR_EXAMPLES`."""
 rules = st.sampled_from(["plan", "plan", "plan", "equal-share", "first-come"])
 
 
@@ -133,4 +142,12 @@ def opened(rule: str = "plan", play: type[Play] = Play) -> Play:
     found.connect(*STATIONS)
     for station in STATIONS:
         found.serve(station)
+    return found
+
+
+def play_out(story: list[Event], rule: str, play: type[Play] = Play) -> Play:
+    """The whole story."""
+    found = opened(rule, play)
+    for event in story:
+        act(found, event)
     return found

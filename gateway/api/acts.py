@@ -1,0 +1,223 @@
+"""What a person decides by hand: a departure, a vehicle's place, a cap, a new station; each an event with who and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.messages import Body, Message, Physical, Position, compose, identify
+from core.messages.site import Connector, SiteConfig
+from core.messages.station import StationAdmitted, StationLimited
+from core.messages.vehicle import VehiclePlaced
+from core.ports import HttpRequest, HttpResponse
+from gateway.api.answers import Refusal, answered, model_body
+from gateway.api.evidence import Desk, who
+from gateway.api.schedules import Schedules
+from gateway.api.telemetry import config_of
+from gateway.settings.models import credential
+from protocols import table
+
+LONGEST = timedelta(days=31)
+AHEAD = timedelta(days=14)
+_CLOCK = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
+
+
+class _Act(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    why: Annotated[str, Field(max_length=500)] = ""
+
+
+class Departure(_Act):
+    """A departure that a person states; exactly one of `km`, `kwh`, `soc` says what it needs."""
+
+    vehicle: str = Field(min_length=1, max_length=64)
+    time: str = Field(max_length=40, description="`06:20`: the next one in the site's zone; or with date and offset.")
+    km: Annotated[float, Field(gt=0, le=2000)] | None = None
+    kwh: Annotated[float, Field(gt=0, le=5000)] | None = None
+    soc: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class Place(_Act):
+    """Which vehicle stands at a connector."""
+
+    vehicle: str = Field(min_length=1, max_length=64)
+    station: str = Field(min_length=1, max_length=64, description="A station, or a bay's name.")
+    evse: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class Cap(_Act):
+    """A station at no more than so many kW, for a while; 0 stops it."""
+
+    kw: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+    for_s: Annotated[int, Field(ge=1)]
+
+
+class NewStation(_Act):
+    """A station that may connect from now on; without a node it gets 0 kW."""
+
+    station: str = Field(pattern=r"^[A-Za-z0-9*+=:._|@-]{1,48}$")
+    site: str
+    node: str | None = None
+    connectors_kw: Annotated[list[Annotated[float, Field(gt=0, le=10_000)]], Field(min_length=1, max_length=32)]
+
+
+class Acts:
+    """The endpoints of acts."""
+
+    def __init__(self, desk: Desk, schedules: Schedules) -> None:
+        self._desk, self._schedules = desk, schedules
+
+    async def departure(self, request: HttpRequest) -> HttpResponse:
+        """An import of one departure by hand, on the same path as a file."""
+        config = config_of(self._desk, request.params["site"])
+        asked = model_body(request, Departure)
+        goals = [goal for goal in (asked.km, asked.kwh, asked.soc) if goal is not None]
+        if len(goals) != 1:
+            raise _not_valid(f"{len(goals)} goals", "give exactly one of km, kwh, soc")
+        _known_vehicle(asked.vehicle, config)
+        departs = _departs(asked.time, config, self._desk.now())
+        said = table.by_hand(asked.vehicle, departs, zone=config.zone, km=asked.km, kwh=asked.kwh, target_soc=asked.soc)
+        found = self._schedules.prepared(request, config, said, asked.why)
+        return await self._schedules.take(found)
+
+    async def place(self, request: HttpRequest) -> HttpResponse:
+        """Which vehicle stands where, until it is unplugged."""
+        config = config_of(self._desk, request.params["site"])
+        asked = model_body(request, Place)
+        _known_vehicle(asked.vehicle, config)
+        station, evse = self._bay(asked, config)
+        at = Physical(vehicle=asked.vehicle, station=station, evse=evse)
+        return await self._act(request, config.id, VehiclePlaced(who=who(request), why=asked.why), at)
+
+    def _bay(self, asked: Place, config: SiteConfig) -> tuple[str, int]:
+        stations = {s.id: s.connectors for s in config.stations}
+        admitted = self._desk.hub.controllers[config.id].state.admitted
+        stations = {name: body.connectors for name, body in admitted.items()} | stations
+        named = [(name, c.evse) for name, some in stations.items() for c in some if c.name == asked.station]
+        if asked.station not in stations:
+            if len(named) == 1 and asked.evse in (None, named[0][1]):
+                return named[0]
+            known = ", ".join(sorted(stations)) or "none"
+            raise Refusal(404, "bay-unknown", "No such bay", f"no bay or station `{asked.station}`", f"one of {known}")
+        evses = sorted({c.evse for c in stations[asked.station]})
+        if asked.evse is None and len(evses) == 1:
+            return asked.station, evses[0]
+        if asked.evse not in evses:
+            raise _not_valid(f"{asked.station} has the EVSEs {evses}", "name one of them: STATION/EVSE")
+        return asked.station, asked.evse
+
+    async def cap(self, request: HttpRequest) -> HttpResponse:
+        """A cap only lowers, so it is refused only where it means nothing."""
+        asked = model_body(request, Cap)
+        station = request.params["station"]
+        site = self._site_of(station)
+        if timedelta(seconds=asked.for_s) > LONGEST:
+            raise _not_valid(f"{asked.for_s} s is longer than {LONGEST.days} days", "change the configuration instead")
+        now = self._desk.now()
+        at = Physical(station=station, begins=now, ends=now + timedelta(seconds=asked.for_s))
+        return await self._act(request, site, StationLimited(kw=asked.kw, who=who(request), why=asked.why), at)
+
+    def _site_of(self, station: str) -> str:
+        known = self._desk.hub.feed.directory.station(station)
+        if known is None or known.site not in self._desk.hub.controllers:
+            raise Refusal(
+                404, "station-unknown", "No such station", f"no station `{station[:48]}`", "see `busbar stations`"
+            )
+        return known.site
+
+    async def admit(self, request: HttpRequest) -> HttpResponse:
+        """Let a station in: its password is durable before the fact that mentions it."""
+        asked = model_body(request, NewStation)
+        config = config_of(self._desk, asked.site)
+        known = self._desk.hub.feed.directory.station(asked.station)
+        if known is not None:
+            raise Refusal(
+                409,
+                "station-known",
+                "Known already",
+                f"{asked.station} is known at the site {known.site}",
+                f"`busbar connect ocpp {asked.station}` says what to type into it",
+            )
+        if asked.node is not None and asked.node not in {node.id for node in config.nodes}:
+            nodes = ", ".join(node.id for node in config.nodes)
+            raise Refusal(404, "node-unknown", "No such node", f"no node `{asked.node[:48]}`", f"one of {nodes}")
+        self._desk.hub.secrets.generate(credential(asked.station))
+        connectors = tuple(Connector(evse=i, max_kw=kw) for i, kw in enumerate(asked.connectors_kw, start=1))
+        body = StationAdmitted(station=asked.station, node=asked.node, connectors=connectors, who=who(request))
+        return await self._act(request, config.id, body, Physical(station=asked.station, node=asked.node))
+
+    async def reload(self, request: HttpRequest) -> HttpResponse:
+        """Read the configuration again, where this hub can."""
+        hook: Callable[[], Awaitable[Any]] | None = getattr(self._desk.hub, "reload", None)
+        if hook is None:
+            raise Refusal(
+                501,
+                "no-reload",
+                "Not while running",
+                "this hub cannot read its configuration again while it runs",
+                "stop it and start it again: stations keep their last schedule",
+            )
+        return answered(await hook())
+
+    async def _act(self, request: HttpRequest, site: str, body: Body, at: Physical) -> HttpResponse:
+        message, position = await self._state(request, site, body, at)
+        told: dict[str, Any] = {
+            "id": message.id,
+            "type": message.type,
+            "at": at.model_dump(mode="json", exclude_none=True),
+        }
+        if isinstance(body, StationAdmitted):
+            told |= {"station": body.station, "node": body.node, "safe_kw": body.safe_kw}
+            told |= {"connectors_kw": [c.max_kw for c in body.connectors]}
+        return answered(told, 200, position)
+
+    async def _state(self, request: HttpRequest, site: str, body: Body, at: Physical) -> tuple[Message, Position]:
+        evidence = self._desk.received(request, site, "api", f"{request.method} {request.path}")
+        fact = compose(
+            body,
+            id=identify(evidence.id, body.TYPE),
+            time=evidence.time,
+            source=f"person:{who(request)}",
+            site=site,
+            at=at,
+            causes=[evidence.id],
+        )
+        return fact, await self._desk.append(site, [evidence, fact])
+
+
+def _known_vehicle(vehicle: str, config: SiteConfig) -> None:
+    if all(known.id != vehicle for known in config.vehicles):
+        raise Refusal(
+            404, "vehicle-unknown", "No such vehicle", f"no vehicle `{vehicle}` at {config.id}", "see `busbar vehicles`"
+        )
+
+
+def _departs(text: str, config: SiteConfig, now: datetime) -> datetime:
+    """`06:20` is the next one on the site's wall clock; else ISO 8601, local where it has no offset."""
+    zone = ZoneInfo(config.zone)
+    match = _CLOCK.match(text.strip())
+    if match is not None:
+        local = now.astimezone(zone)
+        wanted = time(int(match[1]), int(match[2]))
+        departs = datetime.combine(local.date(), wanted, zone).astimezone(UTC)
+        if departs <= now:
+            departs = datetime.combine(local.date() + timedelta(days=1), wanted, zone).astimezone(UTC)
+        return departs
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise _not_valid(f"`{text}` is no time", "write it as 06:20 or 2026-11-26T06:20+01:00") from None
+    departs = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    if not now < departs <= now + AHEAD:
+        raise _not_valid(f"{text} is not within the coming {AHEAD.days} days", "state a departure to come")
+    return departs
+
+
+def _not_valid(detail: str, next: str) -> Refusal:
+    return Refusal(422, "not-valid", "Not valid", detail, next)

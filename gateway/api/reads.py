@@ -1,0 +1,269 @@
+"""`GET`: lists of the read models, each a table name, filters and what is added for the present moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.messages import BODIES, Position, dump
+from core.messages.evidence import EvidenceReceived, EvidenceSent
+from core.ports import Clock, HttpRequest, HttpResponse
+from core.reports import NightReport, fold_all, render
+from core.site import SiteState
+from gateway.api import present
+from gateway.api.answers import Refusal, tagged, whole
+from gateway.journal.log import Log
+from gateway.lineage import MAX_DEPTH, Bodies, Lineage, Unknown
+from gateway.readmodels import ReadModels, queries
+from gateway.readmodels.queries import Asked, BadCursor, Page
+from gateway.readmodels.redact import frame, redacted
+from gateway.readmodels.rows import Doc, stamp
+from gateway.readmodels.tables import COORDINATES
+
+AFTER_S = 5.0
+"""Wall time that a read waits for the position that it asks for."""
+LIMIT, MOST = 50, 1000
+REPORT_MESSAGES = 2_000_000
+NIGHT = timedelta(hours=24)
+
+FILTERS = ("site", *COORDINATES, "type", "area", "subject", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """One list: its table, the message type that fixes its problem coordinate, and what is added now."""
+
+    table: str
+    of: str
+    add: Callable[[Reads, Doc, datetime], Awaitable[Doc]] | None = None
+
+
+class Reads:
+    """All read handlers; works the same in a running hub and over an opened data folder."""
+
+    def __init__(
+        self, models: ReadModels, log: Log, clock: Clock, state: Callable[[str], SiteState | None] = lambda site: None
+    ) -> None:
+        self.models, self.log, self.clock, self.state = models, log, clock, state
+        self.bodies = Bodies(models, log)
+        self.lineage = Lineage(self.bodies)
+
+    def listing(self, of: ListOf) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+        """The handler of one list."""
+
+        async def answer(request: HttpRequest) -> HttpResponse:
+            await self.wait(request)
+            page = await self.page(of, request)
+            now = self.clock.now()
+            rows = page.rows if of.add is None else [await of.add(self, row, now) for row in page.rows]
+            return tagged(_listed(rows, page.next), request)
+
+        return answer
+
+    async def page(self, of: ListOf, request: HttpRequest) -> Page:
+        """The rows that the request asks for.
+
+        Raises:
+            Refusal: a filter or the cursor cannot be read.
+        """
+        area, subject = BODIES[of.of].PROBLEM
+        if request.query.get("area", area) != area or request.query.get("subject", subject) != subject:
+            return Page([], None)
+        return await _paged(queries.page(self.models, of.table, asked_of(request)))
+
+    async def wait(self, request: HttpRequest) -> None:
+        """Where the request says `after`, wait until the read models have it.
+
+        Raises:
+            Refusal: they do not within five seconds.
+        """
+        after = whole(request, "after", 0, 0, 10**15)
+        if after and not await self.models.reached(after, AFTER_S):
+            detail = f"the read models are at {self.models.seq}, {after} was asked for"
+            raise Refusal(503, "not-yet", "Not there yet", detail, "ask again", {"Retry-After": "1"})
+
+    async def stations(self, request: HttpRequest) -> HttpResponse:
+        """Stations, or with `knocking=1` who asked and is not known."""
+        of = KNOCKING if request.query.get("knocking", "") not in ("", "0", "false") else STATIONS
+        return await self.listing(of)(request)
+
+    async def messages(self, request: HttpRequest) -> HttpResponse:
+        """The index of all messages, newest first, by both coordinates."""
+        await self.wait(request)
+        page = await _paged(queries.message_page(self.models, asked_of(request)))
+        return tagged(_listed(page.rows, page.next), request)
+
+    async def message(self, request: HttpRequest) -> HttpResponse:
+        """One message as it stands in the journal, identifiers shortened."""
+        await self.wait(request)
+        found = await self._body(request.params["id"])
+        if found is None:
+            raise unknown(request.params["id"])
+        message, position = found
+        area, subject = message.problem
+        document = redacted(dump(message)) | {"area": area, "subject": subject}
+        return tagged(document | {"position": f"{position.seq}.{position.index}"}, request)
+
+    async def _body(self, id: str) -> Any:
+        try:
+            return await self.bodies.get(id)
+        except Unknown:
+            return None
+
+    async def why(self, request: HttpRequest) -> HttpResponse:
+        """The lineage tree of a message, a vehicle, `station:ID`, or an incident."""
+        await self.wait(request)
+        try:
+            depth = whole(request, "depth", MAX_DEPTH, 1, MAX_DEPTH)
+            return tagged(await self.lineage.why(request.params["id"], depth), request)
+        except Unknown:
+            raise unknown(request.params["id"]) from None
+
+    async def lineage_of(self, request: HttpRequest) -> HttpResponse:
+        """The ids from a vehicle's newest outcome to the raw frames."""
+        await self.wait(request)
+        try:
+            ids = await self.lineage.path(request.params["vehicle"])
+        except Unknown:
+            raise unknown(request.params["vehicle"]) from None
+        found = await self.bodies.many(ids)
+        rows = [{"id": id, "type": found[id][0].type, "time": stamp(found[id][0].time)} for id in ids if id in found]
+        return tagged({"items": rows}, request)
+
+    async def frames(self, request: HttpRequest) -> HttpResponse:
+        """Frames of a station, oldest first, identifiers shortened."""
+        await self.wait(request)
+        since = _position(request.query.get("since"))
+        limit = whole(request, "limit", 100, 1, MOST)
+        rows = []
+        for position in await queries.frames(self.models, request.params["station"], since, limit):
+            message = await self.bodies.at(position)
+            body = message.body
+            assert isinstance(body, EvidenceReceived | EvidenceSent)
+            rows.append(
+                {
+                    "time": stamp(message.time),
+                    "direction": "received" if isinstance(body, EvidenceReceived) else "sent",
+                    "what": body.subject,
+                    "text": frame(body.frame),
+                    "id": message.id,
+                    "position": f"{position.seq}.{position.index}",
+                }
+            )
+        return tagged({"items": rows}, request)
+
+    async def report(self, request: HttpRequest) -> HttpResponse:
+        """The report of a window of one site, folded from the journal; by default the last 24 hours."""
+        await self.wait(request)
+        asked = asked_of(request)
+        ends = asked.ends or self.clock.now()
+        begins = asked.begins or ends - NIGHT
+        site = await self._site(request.query.get("site"))
+        report = NightReport(site, begins, ends)
+        seen = 0
+        async for record in self.log.read(0, follow=False):
+            if record.site == site:
+                report = fold_all(report, record.messages)
+            seen += len(record.messages)
+            await asyncio.sleep(0)
+            if seen > REPORT_MESSAGES:
+                break
+        return tagged({"items": [render(report)]}, request)
+
+    async def _site(self, asked: str | None) -> str:
+        sites = (await queries.page(self.models, "sites", Asked(limit=MOST))).rows
+        names = [str(row["id"]) for row in sites]
+        if asked in names or (asked is None and len(names) == 1):
+            return asked or names[0]
+        raise Refusal(
+            404,
+            "site-unknown",
+            "Which site?",
+            f"no site {asked or 'was named'}",
+            f"?site= {', '.join(names) or 'none'}",
+        )
+
+
+async def _paged(asking: Awaitable[Page]) -> Page:
+    try:
+        return await asking
+    except BadCursor:
+        raise Refusal(400, "not-valid", "Not valid", "`cursor` is none of ours", "leave it out to begin anew") from None
+
+
+def unknown(id: str) -> Refusal:
+    """404 for something that nobody wrote."""
+    return Refusal(
+        404,
+        "unknown",
+        "Nothing by that name",
+        f"no message, vehicle, station or incident `{id[:80]}`",
+        "`GET /api/v1/messages`, `/vehicles`, `/incidents` list what there is; a station is written `station:ID`",
+    )
+
+
+def asked_of(request: HttpRequest) -> Asked:
+    """Filters, window, cursor and page size of a request.
+
+    Raises:
+        Refusal: a moment or number cannot be read.
+    """
+    equal = {name: request.query[name] for name in FILTERS if request.query.get(name)}
+    return Asked(
+        equal=equal,
+        begins=_moment(request, "from"),
+        ends=_moment(request, "to"),
+        cursor=request.query.get("cursor"),
+        limit=whole(request, "limit", LIMIT, 1, MOST),
+    )
+
+
+def _moment(request: HttpRequest, name: str) -> datetime | None:
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+    except ValueError:
+        raise Refusal(
+            400, "not-valid", "Not valid", f"`{name}` is no moment", "write it as 2026-11-25T18:00:00Z"
+        ) from None
+    return moment.astimezone(UTC)
+
+
+def _position(text: str | None) -> Position | None:
+    if not text:
+        return None
+    seq, _, index = text.partition(".")
+    if not seq.isdigit() or not (index or "0").isdigit() or len(text) > 30:
+        raise Refusal(400, "not-valid", "Not valid", "`since` is no position", "write it as a frame says it: 120.3")
+    return Position(int(seq), int(index) if index else 10**6)
+
+
+def _listed(rows: Sequence[Doc], cursor: str | None) -> Mapping[str, Any]:
+    return {"items": list(rows), "next": cursor} if cursor else {"items": list(rows)}
+
+
+STATIONS = ListOf("stations", "station.connected", present.station)
+KNOCKING = ListOf("knocking", "station.knocked")
+LISTS: Mapping[str, ListOf] = {
+    "/sites": ListOf("sites", "site.configured", present.site),
+    "/vehicles": ListOf("vehicles", "vehicle.read", present.vehicle),
+    "/work": ListOf("work", "work.planned"),
+    "/requirements": ListOf("requirements", "requirement.computed"),
+    "/envelope": ListOf("envelope", "envelope.computed"),
+    "/allocations": ListOf("allocations", "allocation.planned"),
+    "/sessions": ListOf("sessions", "session.started"),
+    "/samples": ListOf("samples", "session.metered"),
+    "/readiness": ListOf("readiness", "readiness.assessed"),
+    "/incidents": ListOf("incidents", "incident.opened"),
+    "/records": ListOf("records", "record.priced"),
+    "/imports": ListOf("imports", "schedule.received"),
+    "/sources": ListOf("sources", "source.state_changed"),
+}
+"""Lists by path."""

@@ -1,0 +1,211 @@
+"""Lineage: from an outcome along `causes` down to the evidence, as a tree for people and as a list for programs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.messages import Message, Position
+from core.messages.evidence import EvidenceQuarantined, EvidenceReceived, EvidenceSent
+from gateway.journal.log import Log, Record
+from gateway.readmodels import ReadModels, queries
+from gateway.readmodels.rows import stamp
+from gateway.told import sentence_of
+
+MAX_DEPTH = 24
+MAX_NODES = 400
+CACHED = 500
+MAX_WALKED = 5_000
+STEPS = (
+    "command.confirmed",
+    "command.accepted",
+    "command.mismatched",
+    "command.rejected",
+    "command.unanswered",
+    "command.sent",
+    "command.wished",
+    "station.limited",
+)
+"""What a station's present limit rests on, newest first."""
+
+
+class Unknown(LookupError):
+    """Nothing by that name has a lineage."""
+
+
+class Bodies:
+    """Messages by id: the read models know where they stand, the journal what they say."""
+
+    def __init__(self, models: ReadModels, log: Log) -> None:
+        self.models, self._log = models, log
+        self._records: OrderedDict[int, Record] = OrderedDict()
+
+    async def get(self, id: str) -> tuple[Message, Position] | None:
+        """One message and where it stands; None if nobody wrote it."""
+        return (await self.many([id])).get(id)
+
+    async def many(self, ids: Iterable[str]) -> dict[str, tuple[Message, Position]]:
+        """Those of these messages that there are."""
+        found = await queries.positions(self.models, ids)
+        return {id: (await self.at(position), position) for id, position in found.items()}
+
+    async def at(self, position: Position) -> Message:
+        """The message at a position that the read models named.
+
+        Raises:
+            Unknown: the journal does not hold it (any more).
+        """
+        record = self._records.get(position.seq) or await self._log.get(position.seq)
+        if record is None:
+            raise Unknown(f"record {position.seq}")
+        self._records[position.seq] = record
+        while len(self._records) > CACHED:
+            self._records.popitem(last=False)
+        return record.messages[position.index]
+
+
+def kind(message: Message) -> str:
+    """What counts as one kind: the type, and for evidence the protocol too."""
+    body = message.body
+    if isinstance(body, EvidenceReceived | EvidenceSent | EvidenceQuarantined):
+        return f"{message.type}:{body.protocol}"
+    return message.type
+
+
+@dataclass(slots=True)
+class _Tree:
+    """What is drawn already, and how much room is left."""
+
+    left: int = MAX_NODES
+    seen: set[str] = field(default_factory=set)
+
+
+class Lineage:
+    """Answers `why` and `lineage`."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self.bodies = bodies
+
+    async def why(self, name: str, depth: int = MAX_DEPTH) -> dict[str, Any]:
+        """The tree of a message, a vehicle's departure, `station:ID`, or an incident: one branch per kind of cause.
+
+        Raises:
+            Unknown: nothing by that name is known.
+        """
+        start = await self.start(name)
+        found = await self.bodies.get(start)
+        if found is None:
+            raise Unknown(name)
+        return await self._node(found, _Tree(), min(depth, MAX_DEPTH))
+
+    async def start(self, name: str) -> str:
+        """The message that a lineage begins at.
+
+        Raises:
+            Unknown: nothing by that name is known.
+        """
+        if (await queries.positions(self.bodies.models, [name])).get(name):
+            return name
+        for candidate in (self._vehicle, self._station, self._incident, self._session):
+            found = await candidate(name)
+            if found is not None:
+                return found
+        raise Unknown(name)
+
+    async def _vehicle(self, name: str) -> str | None:
+        name = name.removeprefix("vehicle:")
+        return await queries.newest(self.bodies.models, ["readiness.assessed"], vehicle=name)
+
+    async def _station(self, name: str) -> str | None:
+        if not name.startswith("station:"):
+            return None
+        return await queries.newest(self.bodies.models, STEPS, station=name.removeprefix("station:"))
+
+    async def _incident(self, name: str) -> str | None:
+        row = await queries.row(self.bodies.models, "incidents", name)
+        return None if row is None else str(row["message"])
+
+    async def _session(self, name: str) -> str | None:
+        row = await queries.row(self.bodies.models, "sessions", name.removeprefix("session:"))
+        return None if row is None else str(row["message"])
+
+    async def _node(self, found: tuple[Message, Position], tree: _Tree, depth: int) -> dict[str, Any]:
+        message, position = found
+        tree.left -= 1
+        node = told(message, position)
+        if message.id in tree.seen:
+            return node | {"again": True}
+        tree.seen.add(message.id)
+        if depth <= 1:
+            return node | ({"more": len(message.causes)} if message.causes else {})
+        shown, more = _one_per_kind((await self.bodies.many(message.causes)).values(), tree.left)
+        node["children"] = [await self._node(child, tree, depth - 1) for child in shown]
+        missing = len(message.causes) - len(shown) - more
+        return node | ({"more": more + missing} if more + missing > 0 else {})
+
+    async def path(self, vehicle: str) -> list[str]:
+        """Message ids from a vehicle's newest outcome to raw frames: the shortest way to each kind of message.
+
+        Raises:
+            Unknown: no departure of that vehicle was ever assessed.
+        """
+        start = await self._vehicle(vehicle)
+        if start is None:
+            raise Unknown(vehicle)
+        return await self.walk([start])
+
+    async def walk(self, starts: Sequence[str]) -> list[str]:
+        """Breadth first along the causes: the ids on the shortest ways to the first message of each kind."""
+        parents: dict[str, str | None] = dict.fromkeys(starts)
+        firsts: OrderedDict[str, str] = OrderedDict()
+        waiting = deque(starts)
+        while waiting and len(parents) < MAX_WALKED:
+            level = [waiting.popleft() for _ in range(len(waiting))]
+            for id, (message, _) in (await self.bodies.many(level)).items():
+                firsts.setdefault(kind(message), id)
+                fresh = [cause for cause in message.causes if cause not in parents]
+                parents |= dict.fromkeys(fresh, id)
+                waiting.extend(fresh)
+        return _on_the_way(firsts.values(), parents)
+
+
+def _on_the_way(ends: Iterable[str], parents: Mapping[str, str | None]) -> list[str]:
+    ids: OrderedDict[str, None] = OrderedDict()
+    for end in ends:
+        way: list[str] = []
+        at: str | None = end
+        while at is not None:
+            way.append(at)
+            at = parents[at]
+        ids |= dict.fromkeys(reversed(way))
+    return list(ids)
+
+
+def _one_per_kind(causes: Iterable[tuple[Message, Position]], room: int) -> tuple[list[tuple[Message, Position]], int]:
+    """The newest of each kind, in the order in which the message names them; and how many are not shown."""
+    newest: OrderedDict[str, tuple[Message, Position]] = OrderedDict()
+    count = 0
+    for found in causes:
+        count += 1
+        known = newest.get(kind(found[0]))
+        if known is None or known[1] < found[1]:
+            newest[kind(found[0])] = found
+    shown = list(newest.values())[: max(0, room)]
+    return shown, count - len(shown)
+
+
+def told(message: Message, position: Position) -> dict[str, Any]:
+    """A message as one node: what it is, when, where it stands, and a sentence."""
+    sentence = sentence_of(message)
+    return {
+        "id": message.id,
+        "type": message.type,
+        "time": stamp(message.time),
+        "source": message.source,
+        "position": f"{position.seq}.{position.index}",
+        "text": sentence,
+        "sentence": sentence,
+        "children": [],
+    }

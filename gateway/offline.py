@@ -1,0 +1,145 @@
+"""Answers reads from a data folder while no hub runs: the same handlers in process, no listener, nothing appended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.ports import Clock, HttpRequest
+from core.site import SiteState
+from gateway.api.mount import lists
+from gateway.api.reads import Reads
+from gateway.api.routes import BASE, guarded
+from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError
+from gateway.clock import SystemClock
+from gateway.http.routes import Route, Routes
+from gateway.journal.log import Damaged
+from gateway.journal.opening import OpenJournal, open_journal
+from gateway.readmodels import ReadModels
+from gateway.replay import replay as replay_log
+
+LOCAL = "127.0.0.1"
+
+
+class LastMoment(SystemClock):
+    """A clock that stands at the journal's newest moment, so that an old night is read as it ended."""
+
+    def __init__(self, models: ReadModels) -> None:
+        super().__init__()
+        self._models = models
+
+    def now(self) -> Any:
+        """The newest moment that the journal knows."""
+        return self._models.moment or super().now()
+
+
+class Folder:
+    """A data folder that is open for reading; `get` answers as the running hub does."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._runner = asyncio.Runner()
+        self._routes = Routes()
+        self._journal: OpenJournal
+        self.models: ReadModels
+
+    def start(self) -> None:
+        """Open journal and read models, and bring these up to date.
+
+        Raises:
+            CliError: there is no journal, a hub has it, or it is damaged.
+        """
+        try:
+            self._runner.run(self._start())
+        except FileNotFoundError as error:
+            raise CliError(str(error), str(self._data), "name another with --data", UNREACHABLE) from None
+        except Damaged as error:
+            raise CliError(f"the journal is damaged: {error}", str(self._data), "`busbar doctor`", NO) from None
+        except (ConnectionError, OSError) as error:
+            raise CliError(
+                f"the journal cannot be opened: {error}", str(self._data), "see whether a hub runs", UNREACHABLE
+            ) from None
+
+    async def _start(self) -> None:
+        self._journal = await open_journal(self._data, read_only=True)
+        self.models = ReadModels(f"sqlite+aiosqlite:///{self._data / 'readmodels.sqlite'}")
+        await self.models.open()
+        await self.models.catch_up(self._journal.log)
+        clock: Clock = LastMoment(self.models)
+        states: dict[str, SiteState] = {}
+        for endpoint in lists(Reads(self.models, self._journal.log, clock, states.get)):
+            self._routes.add(Route("GET", endpoint.full, "api", "viewer", 0, handler=guarded(endpoint.handler)))
+
+    def stop(self) -> None:
+        """Close everything."""
+        self._runner.run(self._stop())
+        self._runner.close()
+
+    async def _stop(self) -> None:
+        if hasattr(self, "models"):
+            await self.models.close()
+        if hasattr(self, "_journal"):
+            await self._journal.close()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON document at `/api/v1` + path.
+
+        Raises:
+            CliError: it says no.
+        """
+        methods, named = self._routes.find(BASE + path)
+        route = methods.get("GET")
+        if route is None or route.handler is None:
+            raise CliError(f"nothing is served at {path}", str(self._data), "see docs/reference/api.md", USAGE)
+        query = {key: str(value) for key, value in (params or {}).items() if value is not None}
+        query.pop("after", None)  # because: all that there is was read already
+        request = HttpRequest("GET", BASE + path, named, query, {}, b"", LOCAL)
+        answer = self._runner.run(_called(route, request))
+        document = json.loads(answer.body)
+        if answer.status >= 400:
+            raise CliError(str(document["detail"]), str(self._data), str(document["next"]), NO)
+        return document
+
+    def rebuild(self) -> dict[str, Any]:
+        """Drop the read models and make them again."""
+        return self._runner.run(self.models.rebuild(self._journal.log))
+
+    def replay(self, *, verify: bool) -> dict[str, Any]:
+        """Fold the journal again and decide again."""
+        return self._runner.run(replay_log(self._journal.log, verify=verify))
+
+
+async def _called(route: Route, request: HttpRequest) -> Any:
+    assert route.handler is not None
+    return await route.handler(request)
+
+
+@contextmanager
+def open(data: Path) -> Iterator[Folder]:
+    """The data folder, opened for reading.
+
+    Raises:
+        gateway.cli.errors.CliError: it cannot be.
+    """
+    folder = Folder(data)
+    try:
+        folder.start()
+        yield folder
+    finally:
+        folder.stop()
+
+
+def replay(data: Path, *, verify: bool = False) -> dict[str, Any]:
+    """Fold the journal of a data folder again; see `gateway.replay.replay`."""
+    with open(data) as folder:
+        return folder.replay(verify=verify)
+
+
+def rebuild(data: Path) -> dict[str, Any]:
+    """Drop the read models of a data folder and make them again; says whether they came out the same."""
+    with open(data) as folder:
+        return folder.rebuild()

@@ -1,0 +1,249 @@
+"""The read models of one hub: their database, the task that fills it from the journal, and queries over it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, event, func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.messages import Message, Position
+from gateway.journal.log import Log, Record
+from gateway.readmodels import concepts, physical
+from gateway.readmodels.rows import Rows, keep_first, stamp, upsert
+from gateway.readmodels.tables import CONCEPTS, COORDINATES, METADATA, VERSION, checkpoint, messages
+
+_log = logging.getLogger("busbar.readmodels")
+BATCH = 200
+AGAIN_S = 1.0
+NAME = "main"
+TAKES: Mapping[str, concepts.Take] = {**concepts.TAKES, **physical.TAKES}
+
+
+class ReadModels:
+    """`open` makes or takes over the tables, `follow` fills them, `reached` waits for a position."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: AsyncEngine = create_async_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine.sync_engine, "connect", _pragmas)
+        self._rows = Rows()
+        self._writing = asyncio.Lock()
+        self._filling = asyncio.Lock()
+        """Held by whoever decides what is applied next: the task, or a rebuild."""
+        self._queue: deque[Record] = deque()
+        self._arrived = asyncio.Event()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._task: asyncio.Task[None] | None = None
+        self.seq = 0
+        """The last applied record."""
+        self.moment: datetime | None = None
+        """The newest moment at which the journal learned something."""
+
+    async def open(self) -> None:
+        """Make the tables where they are missing; rows of another version are dropped, to be made again."""
+        async with self.engine.begin() as connection:
+            await connection.run_sync(METADATA.create_all)
+            found = (await connection.execute(select(checkpoint.c.seq, checkpoint.c.version))).first()
+            if found is not None and found.version != VERSION:
+                await self._recreate(connection)
+                found = None
+            self.seq = found.seq if found is not None else 0
+            newest = (await connection.execute(select(func.max(messages.c.recorded)))).scalar()
+            self.moment = datetime.fromisoformat(newest) if newest else None
+
+    async def close(self) -> None:
+        """Stop filling, close the database."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.engine.dispose()
+
+    def take(self, record: Record) -> None:
+        """A record of the journal, in order; returns at once."""
+        self._queue.append(record)
+        self._arrived.set()
+
+    def start(self, log: Log, until: int) -> asyncio.Task[None]:
+        """Read what is missing up to `until` from the log, then whatever `take` is given."""
+        self._task = asyncio.create_task(self._run(log, until), name="readmodels")
+        return self._task
+
+    async def _run(self, log: Log, until: int) -> None:
+        while True:
+            try:
+                async with self._filling:
+                    if self.seq > await log.last():
+                        await self.drop()  # because: a database beside another journal
+                    await self.catch_up(log, until)
+                await self._follow()
+            except (SQLAlchemyError, OSError, ConnectionError) as error:
+                _log.warning("read models lag at %s: %s; next: see the database", self.seq, error)
+                await asyncio.sleep(AGAIN_S)
+                until = max(until, self._queue[0].seq - 1 if self._queue else until)
+
+    async def _follow(self) -> None:
+        while True:
+            await self._arrived.wait()
+            while self._queue:
+                batch = [self._queue[i] for i in range(min(BATCH, len(self._queue)))]
+                async with self._filling:
+                    await self.apply(batch)
+                for _ in batch:
+                    self._queue.popleft()
+            self._arrived.clear()
+
+    async def catch_up(self, log: Log, until: int | None = None) -> None:
+        """Apply everything that the log holds now (or up to `until`)."""
+        batch: list[Record] = []
+        async for record in log.read(self.seq, follow=False):
+            if until is not None and record.seq > until:
+                break
+            batch.append(record)
+            if len(batch) >= BATCH:
+                await self.apply(batch)
+                batch = []
+        if batch:
+            await self.apply(batch)
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        """Rows and checkpoint in one transaction; what is applied already is passed over."""
+        fresh = [record for record in records if record.seq > self.seq]
+        if not fresh:
+            return
+        async with self._writing:
+            try:
+                async with self.engine.begin() as connection:
+                    await connection.run_sync(self._apply, fresh)
+            except BaseException:
+                self._rows.reset()
+                raise
+        self.seq = fresh[-1].seq
+        moments = [message.recorded for record in fresh for message in record.messages]
+        self.moment = max(moments + ([self.moment] if self.moment else []), default=None)
+        self._release()
+
+    def _apply(self, connection: Connection, records: Sequence[Record]) -> None:
+        self._rows.begin(connection)
+        index: list[Mapping[str, Any]] = []
+        for record in records:
+            self._rows.seq = record.seq
+            for number, message in enumerate(record.messages):
+                index.append(_index(message, Position(record.seq, number)))
+                take = TAKES.get(message.type)
+                if take is not None:
+                    take(self._rows, message, message.body)
+        if index:
+            keep_first(connection, messages, index, "id")
+        self._rows.flush()
+        at = {"name": NAME, "seq": records[-1].seq, "version": VERSION}
+        upsert(connection, checkpoint, [at], "name")
+
+    def _release(self) -> None:
+        due = [future for seq, future in self._waiting if seq <= self.seq]
+        self._waiting = [(seq, future) for seq, future in self._waiting if seq > self.seq]
+        for future in due:
+            if not future.done():
+                future.set_result(None)
+
+    async def reached(self, seq: int, within_s: float) -> bool:
+        """Whether the rows of that record are there, within so many seconds of wall time."""
+        if seq <= self.seq:
+            return True
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (seq, future)
+        self._waiting.append(entry)
+        try:
+            await asyncio.wait_for(future, within_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting = [waiting for waiting in self._waiting if waiting is not entry]
+        return True
+
+    async def rebuild(self, log: Log) -> dict[str, Any]:
+        """Drop the rows and make them again from the log; says whether they came out the same."""
+        async with self._filling:
+            seq, before = self.seq, await self.digests()
+            await self.drop()
+            await self.catch_up(log, seq)
+            after = await self.digests()
+        differing = [name for name, found in before.items() if after[name] != found]
+        return {
+            "records": seq,
+            "messages": after["messages"][0],
+            "differences": [{"position": seq, "what": f"rows of {name} differ"} for name in differing],
+        }
+
+    async def drop(self) -> None:
+        """Empty tables, nothing applied."""
+        async with self._writing, self.engine.begin() as connection:
+            await self._recreate(connection)
+        self.seq = 0
+
+    async def _recreate(self, connection: AsyncConnection) -> None:
+        await connection.run_sync(METADATA.drop_all)
+        await connection.run_sync(METADATA.create_all)
+        self._rows.reset()
+
+    async def digests(self) -> dict[str, tuple[int, str]]:
+        """Per table the number of rows and a hash over them in order of their keys."""
+        found: dict[str, tuple[int, str]] = {}
+        async with self.engine.connect() as connection:
+            for table in (messages, *CONCEPTS.values()):
+                total, count = hashlib.sha256(), 0
+                for row in await connection.execute(select(table).order_by(table.primary_key.columns[0])):
+                    total.update(repr(tuple(row)).encode())
+                    count += 1
+                found[table.name] = (count, total.hexdigest())
+        return found
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for queries."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    async def count(self) -> int:
+        """How many messages are indexed."""
+        async with self.reading() as connection:
+            return int((await connection.execute(select(func.count()).select_from(messages))).scalar_one())
+
+
+def _index(message: Message, position: Position) -> dict[str, Any]:
+    at = message.at
+    where = {name: _text(getattr(at, name)) for name in COORDINATES}
+    return {
+        "id": message.id,
+        "seq": position.seq,
+        "idx": position.index,
+        "type": message.type,
+        "time": stamp(message.time),
+        "recorded": stamp(message.recorded),
+        "source": message.source,
+        "site": message.site,
+        "area": message.problem.area,
+        "subject": message.problem.subject,
+        **where,
+    }
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return stamp(value) if hasattr(value, "astimezone") else str(value)
+
+
+def _pragmas(connection: Any, record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
