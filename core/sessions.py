@@ -63,6 +63,8 @@ class Plug:
     """When this plug-in began."""
     began: str = ""
     """Id of the message that began it: the plug-in's identity."""
+    connector: int | None = None
+    """The connector that is occupied, where a status named it."""
     transaction: str | None = None
     session: str | None = None
     token: str | None = None
@@ -159,6 +161,8 @@ def _status(state: Sessions, message: Message, body: ConnectorStatusChanged) -> 
     if station is None or evse is None:
         return state
     plug = _plug(state, station, evse)
+    if plug.plugged and None not in (plug.connector, message.at.connector) and plug.connector != message.at.connector:
+        return state  # the EVSE's other connector: only one works at a time, and its cable is not this vehicle's
     if body.status == "available":
         state = _unplugged(state, plug, message)
         plug = Plug(station, evse, status="available", status_by=message.id, last_vehicle=plug.last_vehicle)
@@ -169,6 +173,7 @@ def _status(state: Sessions, message: Message, body: ConnectorStatusChanged) -> 
         status=body.status,
         error=body.error,
         status_by=message.id,
+        connector=message.at.connector if body.status == "occupied" else plug.connector,
         charging_state=body.charging_state or plug.charging_state,
     )
     return _with_plug(state, plug)

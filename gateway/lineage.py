@@ -18,6 +18,8 @@ MAX_DEPTH = 24
 MAX_NODES = 400
 CACHED = 500
 MAX_WALKED = 5_000
+MAX_WAY = 8
+"""Steps from an outcome to a raw frame; what lies farther belongs to an earlier decision."""
 STEPS = (
     "command.confirmed",
     "command.accepted",
@@ -80,6 +82,7 @@ class _Tree:
 
     left: int = MAX_NODES
     seen: set[str] = field(default_factory=set)
+    zones: dict[str, str] = field(default_factory=dict)
 
 
 class Lineage:
@@ -134,7 +137,7 @@ class Lineage:
     async def _node(self, found: tuple[Message, Position], tree: _Tree, depth: int) -> dict[str, Any]:
         message, position = found
         tree.left -= 1
-        node = told(message, position)
+        node = told(message, position, await self._zone(message.site, tree))
         if message.id in tree.seen:
             return node | {"again": True}
         tree.seen.add(message.id)
@@ -144,6 +147,12 @@ class Lineage:
         node["children"] = [await self._node(child, tree, depth - 1) for child in shown]
         missing = len(message.causes) - len(shown) - more
         return node | ({"more": more + missing} if more + missing > 0 else {})
+
+    async def _zone(self, site: str, tree: _Tree) -> str:
+        if site not in tree.zones:
+            row = await queries.row(self.bodies.models, "sites", site)
+            tree.zones[site] = str(row["zone"]) if row else "UTC"
+        return tree.zones[site]
 
     async def path(self, vehicle: str) -> list[str]:
         """Message ids from a vehicle's newest outcome to raw frames: the shortest way to each kind of message.
@@ -161,7 +170,9 @@ class Lineage:
         parents: dict[str, str | None] = dict.fromkeys(starts)
         firsts: OrderedDict[str, str] = OrderedDict()
         waiting = deque(starts)
-        while waiting and len(parents) < MAX_WALKED:
+        for _ in range(MAX_WAY):
+            if not waiting or len(parents) >= MAX_WALKED:
+                break
             level = [waiting.popleft() for _ in range(len(waiting))]
             for id, (message, _) in (await self.bodies.many(level)).items():
                 firsts.setdefault(kind(message), id)
@@ -196,9 +207,9 @@ def _one_per_kind(causes: Iterable[tuple[Message, Position]], room: int) -> tupl
     return shown, count - len(shown)
 
 
-def told(message: Message, position: Position) -> dict[str, Any]:
+def told(message: Message, position: Position, zone: str) -> dict[str, Any]:
     """A message as one node: what it is, when, where it stands, and a sentence."""
-    sentence = sentence_of(message)
+    sentence = sentence_of(message, zone)
     return {
         "id": message.id,
         "type": message.type,

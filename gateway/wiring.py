@@ -26,6 +26,7 @@ from gateway.http.host import HttpHost
 from gateway.journal.log import Log, Record
 from gateway.journal.opening import EMBEDDED, OpenJournal, open_journal
 from gateway.metrics import Metrics
+from gateway.readmodels.models import GATHER_S
 from gateway.secrets import FileSecrets, write_durably
 from gateway.settings.load import adapter_settings
 from gateway.settings.models import HubSettings
@@ -58,9 +59,21 @@ class LiveDirectory:
 
 
 class Hub:
-    """One running hub. `log` is given where somebody else owns the journal (tests, a second process)."""
+    """One running hub.
 
-    def __init__(self, settings: HubSettings, *, clock: Clock | None = None, log: Log | None = None) -> None:
+    `log` is given where somebody else owns the journal (tests, a second process); `gather_s` is how long (wall time)
+    the read models gather records for one transaction.
+    """
+
+    def __init__(
+        self,
+        settings: HubSettings,
+        *,
+        clock: Clock | None = None,
+        log: Log | None = None,
+        gather_s: float = GATHER_S,
+    ) -> None:
+        self.gather_s = gather_s
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()

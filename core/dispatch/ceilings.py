@@ -56,27 +56,42 @@ def edges(station: StationState | None) -> set[int]:
     found: set[int] = set()
     for possible in station.possible if station else ():
         found.update(seconds(s.at) for s in possible.installed.steps)
-        found.update(seconds(m) for m in (possible.installed.until, possible.void) if m is not None)
+        found.update(seconds(m) for m in (possible.installed.until, possible.since, possible.void) if m)
     return found
 
 
-def ceiling(outlet: Outlet, station: StationState | None, plug: Plug | None, grid: Grid) -> Watts:
-    """The outlet's ceiling on the grid, in watts.
+def windows(reduce: np.ufunc, values: Watts, begins: Grid, ends: Grid) -> Watts:
+    """`reduce` over values[begins[k]:ends[k]] for each k."""
+    borders = np.column_stack([begins, ends]).ravel()
+    reduced: Watts = reduce.reduceat(np.append(values, 0), borders)[::2]
+    return reduced
+
+
+def behind(power: Watts, grid: Grid, guard: int) -> Watts:
+    """The most of the power from a guard time before each moment on: a charger may be that slow to follow."""
+    if not guard:
+        return power
+    begins = np.clip(np.searchsorted(grid, grid - guard, side="right") - 1, 0, None)
+    return windows(np.maximum, power, begins, np.arange(len(grid)) + 1)
+
+
+def ceiling(outlet: Outlet, station: StationState | None, plug: Plug | None, grid: Grid, guard: int = 0) -> Watts:
+    """The outlet's ceiling on the grid, in watts; with a guard time (s), for a charger that is so slow to follow.
 
     The largest of every schedule that may be in force; a schedule of the running transaction hides the default until
-    its end; without a confirmed default the rating counts while a vehicle is plugged or power is measured.
+    its end; without a confirmed default the rating counts while a vehicle is plugged or power is measured. A slow
+    charger may still follow a schedule that was replaced less than the guard time ago, and any of its steps.
     """
     possible = station.possible if station else ()
-    default = _default(outlet, possible, plug, grid)
+    default = _default(outlet, possible, plug, grid, guard)
     result = np.zeros_like(grid)
     hidden = np.zeros(len(grid), dtype=bool)
     for candidate in _of_transaction(outlet, possible, plug):
-        applies = _applies(candidate, grid)
-        inside = applies & _running(candidate.installed, grid)
-        result = np.where(inside, np.maximum(result, sample(candidate.installed.steps, grid)), result)
-        result = np.where(applies & ~inside, np.maximum(result, default), result)
-        hidden |= applies & _hides(candidate, grid)
-    result = np.where(hidden, result, np.maximum(result, default))
+        applies = _applies(candidate, grid, guard)
+        follows = np.where(_running(candidate.installed, grid), sample(candidate.installed.steps, grid), default)
+        result = np.where(applies, np.maximum(result, behind(follows, grid, guard)), result)
+        hidden |= applies & _hides(candidate, grid, guard)
+    result = np.where(hidden, result, np.maximum(result, behind(default, grid, guard)))
     capped: Watts = np.minimum(result, outlet.rating_w)
     return capped
 
@@ -92,17 +107,17 @@ def _of_transaction(outlet: Outlet, possible: Sequence[Possible], plug: Plug | N
     ]
 
 
-def _applies(possible: Possible, grid: Grid) -> NDArray[np.bool_]:
+def _applies(possible: Possible, grid: Grid, guard: int) -> NDArray[np.bool_]:
     if possible.void is None:
         return np.ones(len(grid), dtype=bool)
-    before: NDArray[np.bool_] = grid < seconds(possible.void)
+    before: NDArray[np.bool_] = grid < seconds(possible.void) + guard
     return before
 
 
-def _hides(possible: Possible, grid: Grid) -> NDArray[np.bool_]:
+def _hides(possible: Possible, grid: Grid, guard: int) -> NDArray[np.bool_]:
     if not possible.confirmed:
         return np.zeros(len(grid), dtype=bool)
-    begun: NDArray[np.bool_] = grid >= (grid.min() if possible.since is None else seconds(possible.since))
+    begun: NDArray[np.bool_] = grid >= (grid.min() if possible.since is None else seconds(possible.since) + guard)
     return begun
 
 
@@ -113,16 +128,16 @@ def _running(installed: Installed, grid: Grid) -> NDArray[np.bool_]:
     return before
 
 
-def _default(outlet: Outlet, possible: Sequence[Possible], plug: Plug | None, grid: Grid) -> Watts:
+def _default(outlet: Outlet, possible: Sequence[Possible], plug: Plug | None, grid: Grid, guard: int) -> Watts:
     """What holds where no schedule of the transaction does."""
     level = np.zeros_like(grid)
     known = np.zeros(len(grid), dtype=bool)
     for candidate in possible:
         if candidate.installed.purpose != "default" or candidate.installed.evse not in (0, outlet.evse):
             continue
-        applies = _applies(candidate, grid)
+        applies = _applies(candidate, grid, guard)
         level = np.where(applies, np.maximum(level, sample(candidate.installed.steps, grid)), level)
-        known |= applies & _hides(candidate, grid)
+        known |= applies & _hides(candidate, grid, guard)
     busy = plug is not None and (plug.plugged or (plug.power_kw or 0.0) > 0.0)
     unknown = outlet.rating_w if busy else outlet.safe_w
     result: Watts = np.where(known, level, np.maximum(level, unknown))

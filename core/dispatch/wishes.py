@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from immutables import Map
 
-from core.dispatch.ceilings import Grid, Outlet, Watts, ceiling, edges, sample, seconds, watts
+from core.dispatch.ceilings import Grid, Outlet, Watts, behind, ceiling, edges, sample, seconds, watts, windows
 from core.dispatch.state import Dispatch, StationState
 from core.messages.allocation import Step
 from core.messages.base import Physical
@@ -117,15 +117,21 @@ def _plan(state: Dispatch, site: Site, now: datetime) -> _Planned:
     guard = int(state.guard.total_seconds())
     until = seconds(now + site.horizon)
     grid = _grid(state, site, now, until, guard)
-    limits = {node: _ahead(_limit(limit, grid), grid, guard) for node, limit in site.limits.items()}
+    limits = {node: _limit(limit, grid) for node, limit in site.limits.items()}
+    early = {node: _ahead(limit, grid, guard) for node, limit in limits.items()}
     caps = {(o.station, o.evse): ceiling(o, state.stations.get(o.station), _plug(site, o), grid) for o in site.outlets}
+    slow = {
+        (o.station, o.evse): ceiling(o, state.stations.get(o.station), _plug(site, o), grid, guard)
+        for o in site.outlets
+    }
     ranked = sorted(site.outlets, key=lambda o: _rank(site, o))
-    wanted = _fitted(ranked, state, site, grid, limits)
-    room = _room(site, caps, limits, grid, guard)
+    wanted = _fitted(ranked, state, site, grid, early)
+    room = _room(site, slow, limits)
     power = {}
     for outlet in ranked:
         place = (outlet.station, outlet.evse)
-        power[place] = _granted(site.paths[outlet.node], wanted[place], caps[place], room, grid, guard)
+        path = site.paths[outlet.node]
+        power[place] = _granted(path, wanted[place], caps[place], slow[place], room, grid, guard)
     return _Planned(grid, until, power)
 
 
@@ -165,20 +171,7 @@ def _ahead(limit: Watts, grid: Grid, guard: int) -> Watts:
     """The least of the limit from each moment to a guard time later: reductions are taken early."""
     begins = np.arange(len(grid))
     ends = np.searchsorted(grid, grid + guard, side="right")
-    return _windows(np.minimum, limit, begins, ends)
-
-
-def _behind(power: Watts, grid: Grid, guard: int) -> Watts:
-    """The most of the power from a guard time before each moment: a charger may be that slow to follow."""
-    begins = np.clip(np.searchsorted(grid, grid - guard, side="right") - 1, 0, None)
-    return _windows(np.maximum, power, begins, np.arange(len(grid)) + 1)
-
-
-def _windows(reduce: np.ufunc, values: Watts, begins: Grid, ends: Grid) -> Watts:
-    """`reduce` over values[begins[k]:ends[k]] for each k."""
-    borders = np.column_stack([begins, ends]).ravel()
-    reduced: Watts = reduce.reduceat(np.append(values, 0), borders)[::2]
-    return reduced
+    return windows(np.minimum, limit, begins, ends)
 
 
 def _fitted(
@@ -218,27 +211,25 @@ def _capped_by_hand(power: Watts, known: StationState | None, site: Site, outlet
     return capped
 
 
-def _room(
-    site: Site, caps: Mapping[tuple[str, int], Watts], limits: Mapping[str, Watts], grid: Grid, guard: int
-) -> dict[str, Watts]:
+def _room(site: Site, slow: Mapping[tuple[str, int], Watts], limits: Mapping[str, Watts]) -> dict[str, Watts]:
     """What every node has left when each outlet draws all that it still may."""
     room = {node: limit.copy() for node, limit in limits.items()}
     for outlet in site.outlets:
-        slow = _behind(caps[(outlet.station, outlet.evse)], grid, guard)
         for node in site.paths[outlet.node]:
-            room[node] -= slow
+            room[node] -= slow[(outlet.station, outlet.evse)]
     return room
 
 
-def _granted(path: Sequence[str], wanted: Watts, cap: Watts, room: dict[str, Watts], grid: Grid, guard: int) -> Watts:
+def _granted(
+    path: Sequence[str], wanted: Watts, cap: Watts, slow: Watts, room: dict[str, Watts], grid: Grid, guard: int
+) -> Watts:
     """Less than the ceiling is granted at once; more only as far as the room reaches, which it then takes.
 
     The room has to last for a guard time: so long a charger may still draw what its schedule lowers.
     """
-    slow = _behind(cap, grid, guard)
     lasting = _ahead(slow + np.minimum.reduce([room[n] for n in path]), grid, guard)
     granted = np.minimum(wanted, np.maximum(cap, lasting)) // GRAIN_W * GRAIN_W
-    more = _behind(np.maximum(granted, cap), grid, guard) - slow
+    more = np.maximum(behind(np.maximum(granted, cap), grid, guard), slow) - slow
     for node in path:
         room[node] = room[node] - more
     result: Watts = granted

@@ -74,6 +74,7 @@ def fold(state: IncidentsState, message: Message) -> IncidentsState:
 
 def conditions(state: IncidentsState, world: World, now: datetime) -> tuple[Condition, ...]:
     """Every condition that the facts speak about, active or gone, in the order of kind and subject."""
+    world = replace(world, open=state.open)
     found = [condition for evaluate in EVALUATORS for condition in evaluate(state.facts, world, now)]
     return tuple(sorted(found, key=lambda c: (c.kind, c.subject)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,8 @@ class World:
     """Which known vehicle stands where."""
     readiness: Map[tuple[str, str], Message] = field(default_factory=Map)
     """The last assessment of each (vehicle, departure)."""
+    open: Container[tuple[str, str]] = ()
+    """(kind, subject) of every open incident: what is neither open nor active need not be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ def stated(
 
 def weighed(condition: Condition, world: World, now: datetime, floor: Severity = "low") -> Condition:
     """The condition of a station or EVSE with the departures that it touches, and its severity by consequence."""
+    if not condition.active:
+        return condition
     at = condition.at
     touched = departing(world, at.station or "", at.evse, now)
     here = (p for place, p in sorted(world.plugs.items()) if place[0] == at.station and at.evse in (None, place[1]))

@@ -37,12 +37,12 @@ def departures(facts: Facts, world: World, now: datetime) -> Iterator[Condition]
         by_vehicle.setdefault(assessed(message).vehicle, []).append(message)
     for vehicle, messages in by_vehicle.items():
         messages.sort(key=lambda m: assessed(m).departs)
-        yield _missed(vehicle, messages, now)
-        for kind, states in _FROM_READINESS.items():
-            yield _reasoned(kind, states, vehicle, messages, now)
+        found = [_missed(vehicle, messages, world, now)]
+        found += [_reasoned(kind, states, vehicle, messages, world, now) for kind, states in _FROM_READINESS.items()]
+        yield from filter(None, found)
 
 
-def _missed(vehicle: str, messages: list[Message], now: datetime) -> Condition:
+def _missed(vehicle: str, messages: list[Message], world: World, now: datetime) -> Condition | None:
     """A departure that is or was missed, until it is over and the next one is known."""
     last = messages[-1]
     for message in messages:
@@ -51,11 +51,15 @@ def _missed(vehicle: str, messages: list[Message], now: datetime) -> Condition:
             params = {"vehicle": vehicle, "departs": body.departs, "goal_soc": body.soc_goal}
             params |= {"last_soc": body.soc, "left": True} if body.final else {}
             return _of_departure("missed_charge", message, True, params, now, moments=(body.departs + FORGOTTEN,))
+    if ("missed_charge", vehicle) not in world.open:
+        return None
     gone = max((m.time for m in messages if not assessed(m).final), default=last.time)
     return _of_departure("missed_charge", last, False, {}, now, since=gone)
 
 
-def _reasoned(kind: str, states: tuple[str, ...], vehicle: str, messages: list[Message], now: datetime) -> Condition:
+def _reasoned(
+    kind: str, states: tuple[str, ...], vehicle: str, messages: list[Message], world: World, now: datetime
+) -> Condition | None:
     """A reason of an open departure, unless a charger's own incident is the cause."""
     for message in messages:
         body = assessed(message)
@@ -65,6 +69,8 @@ def _reasoned(kind: str, states: tuple[str, ...], vehicle: str, messages: list[M
         if body.state in states and kind in codes and not caused and not over:
             params = next(reason.params for reason in body.reasons if reason.code == kind)
             return _of_departure(kind, message, True, params, now, moments=(body.departs + FORGOTTEN,))
+    if (kind, vehicle) not in world.open:
+        return None
     newest = max(messages, key=lambda m: m.time)
     return _of_departure(kind, newest, False, {}, now)
 

@@ -18,6 +18,7 @@ def decide(state: SiteState, now: datetime, memo: Memo | None = None) -> list[Me
     found = _stages(state, now, memo, scribe)
     if not scribe.messages:
         memo.settled.update(found)
+        memo.rested = state
     return scribe.messages
 
 
@@ -28,7 +29,8 @@ def next_deadline(state: SiteState, now: datetime, memo: Memo | None = None) -> 
     """
     memo = memo or Memo()
     settled = dict(memo.settled)
-    settled.update(_stages(state, now, memo, Scribe(state.site, state.seen, now)))
+    if memo.rested is not state:
+        settled.update(_stages(state, now, memo, Scribe(state.site, state.seen, now)))
     return min((moment for _, moment in settled.values() if moment is not None and moment > now), default=None)
 
 
@@ -49,4 +51,4 @@ def _stages(state: SiteState, now: datetime, memo: Memo, scribe: Scribe) -> dict
 
 
 def _version(state: SiteState, stage: Stage) -> int:
-    return sum(count for name, count in state.versions.items() if name.startswith(stage.reads))
+    return sum(state.versions.get(name, 0) for name in stage.types)

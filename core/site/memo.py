@@ -22,6 +22,8 @@ class Memo:
     subjects: dict[tuple[str, str], tuple[Subject, Message | None, datetime | None]] = field(default_factory=dict)
     """Departure to (what was known, its last assessment, deadline)."""
 
+    rested: object | None = None
+    """The state about which everything was said."""
     config: SiteConfig | None = None
     """The configuration that departures were assessed by."""
 

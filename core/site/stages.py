@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from core.dispatch import Outlet, StationState, Wanted
 from core.dispatch.ceilings import edges, seconds
 from core.dispatch.wishes import Limit, Site
 from core.incidents.conditions import Condition, World
-from core.messages import Message, Physical
+from core.messages import BODIES, Message, Physical
 from core.messages.allocation import AllocationAssigned
 from core.messages.envelope import EnvelopeSegment
 from core.messages.requirement import RequirementComputed
@@ -37,7 +38,7 @@ ARRIVAL = timedelta(minutes=5)
 Decide = Callable[[SiteState, SiteConfig, datetime, Scribe, Memo], datetime | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stage:
     """One stage. `reads` are the message types, or `concept.` prefixes, that can change what it writes.
 
@@ -47,6 +48,11 @@ class Stage:
     name: str
     reads: tuple[str, ...]
     decide: Decide
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """The message types that it reads."""
+        return tuple(name for name in BODIES if name.startswith(self.reads))
 
 
 # -- work, vehicles, requirements -----------------------------------------------------------------------------------
@@ -189,14 +195,14 @@ def _hand_limits(state: SiteState, now: datetime) -> dict[str, tuple[float, date
 
 
 def _silent(state: SiteState, now: datetime, config: SiteConfig) -> dict[str, float]:
-    """The highest ceiling, over the next horizon, of every station that cannot be told anything."""
+    """The highest ceiling, up to the end of what it was told, of every station that cannot be told anything."""
     ends = seconds(now + timedelta(seconds=config.policies.wish_horizon_s))
     found: dict[str, float] = {}
     for outlet in outlets(state):
         known = state.dispatch.stations.get(outlet.station)
         if known is not None and known.connection is not None:
             continue
-        moments = {seconds(now), *(m for m in edges(known) if seconds(now) < m < ends)}
+        moments = {seconds(now), *(m for m in edges(known) if seconds(now) < m <= ends)}
         grid = np.array(sorted(moments), dtype=np.int64)
         plug = state.sessions.plugs.get((outlet.station, outlet.evse))
         most = int(dispatch.ceiling(outlet, known, plug, grid).max()) / 1000

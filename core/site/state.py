@@ -75,7 +75,7 @@ def fold(state: SiteState, message: Message, position: Position) -> SiteState:
 
     A fact from outside that was folded before changes nothing but `seen`.
     """
-    if message.source != "core":
+    if message.source != "core" and not message.type.startswith("evidence."):
         known = state.heard.get(place(message))
         if repeated(known, message):
             return replace(state, seen=position.seq)

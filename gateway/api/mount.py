@@ -58,7 +58,7 @@ async def mount(hub: Hub) -> Api:
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the read models' database cannot be opened.
     """
-    models = ReadModels(hub.settings.database_url)
+    models = ReadModels(hub.settings.database_url, hub.gather_s)
     await models.open()
     reads = Reads(models, hub.log, hub.clock, lambda site: _state(hub, site))
     desk, imports, events = Desk(hub), Imports(), Events(hub.log, hub.feed.seq)

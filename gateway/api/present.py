@@ -71,7 +71,7 @@ def _ceiling(state: SiteState | None, station: str, now: datetime) -> float | No
 
 
 def _status(row: Doc) -> str:
-    states = [bay["status"] for bay in row["evses"].values()]
+    states = [bay["status"] for bay in (row, *row["evses"].values()) if bay.get("status")]
     order = ("faulted", "unavailable", "occupied", "reserved", "available", "unknown")
     return next((state for state in order if state in states), "unknown")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,6 @@ from gateway.readmodels.tables import COORDINATES
 AFTER_S = 5.0
 """Wall time that a read waits for the position that it asks for."""
 LIMIT, MOST = 50, 1000
-REPORT_MESSAGES = 2_000_000
 NIGHT = timedelta(hours=24)
 
 FILTERS = ("site", *COORDINATES, "type", "area", "subject", "source")
@@ -39,6 +38,8 @@ class ListOf:
     table: str
     of: str
     add: Callable[[Reads, Doc, datetime], Awaitable[Doc]] | None = None
+    from_now: bool = False
+    """Without `from` only what has not passed."""
 
 
 class Reads:
@@ -72,7 +73,10 @@ class Reads:
         area, subject = BODIES[of.of].PROBLEM
         if request.query.get("area", area) != area or request.query.get("subject", subject) != subject:
             return Page([], None)
-        return await _paged(queries.page(self.models, of.table, asked_of(request)))
+        asked = asked_of(request)
+        if of.from_now and asked.begins is None:
+            asked = replace(asked, begins=self.clock.now())
+        return await _paged(queries.page(self.models, of.table, asked))
 
     async def wait(self, request: HttpRequest) -> None:
         """Where the request says `after`, wait until the read models have it.
@@ -162,16 +166,24 @@ class Reads:
         ends = asked.ends or self.clock.now()
         begins = asked.begins or ends - NIGHT
         site = await self._site(request.query.get("site"))
-        report = NightReport(site, begins, ends)
-        seen = 0
-        async for record in self.log.read(0, follow=False):
-            if record.site == site:
+        return tagged({"items": [render(await self._folded(NightReport(site, begins, ends)))]}, request)
+
+    async def _folded(self, report: NightReport) -> NightReport:
+        """Configuration and envelope in force at its beginning, then every record up to a day after its end."""
+        for type in ("site.configured", "envelope.computed"):
+            position = await queries.before(self.models, type, report.site, report.begins)
+            if position is not None:
+                report = fold_all(report, [await self.bodies.at(position)])
+        first = await queries.first_since(self.models, report.site, report.begins)
+        if first is None:
+            return report
+        async for record in self.log.read(first - 1, follow=False):
+            if record.site == report.site:
                 report = fold_all(report, record.messages)
-            seen += len(record.messages)
+                if record.messages and record.messages[-1].recorded > report.ends + NIGHT:
+                    break
             await asyncio.sleep(0)
-            if seen > REPORT_MESSAGES:
-                break
-        return tagged({"items": [render(report)]}, request)
+        return report
 
     async def _site(self, asked: str | None) -> str:
         sites = (await queries.page(self.models, "sites", Asked(limit=MOST))).rows
@@ -256,7 +268,7 @@ LISTS: Mapping[str, ListOf] = {
     "/vehicles": ListOf("vehicles", "vehicle.read", present.vehicle),
     "/work": ListOf("work", "work.planned"),
     "/requirements": ListOf("requirements", "requirement.computed"),
-    "/envelope": ListOf("envelope", "envelope.computed"),
+    "/envelope": ListOf("envelope", "envelope.computed", from_now=True),
     "/allocations": ListOf("allocations", "allocation.planned"),
     "/sessions": ListOf("sessions", "session.started"),
     "/samples": ListOf("samples", "session.metered"),

@@ -7,12 +7,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from core import work
-from core.messages import Message
+from core.messages import Message, Position
 from core.messages.reasons import next_step, sentence
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
@@ -35,35 +35,42 @@ REMEMBERED = 500
 FORMATS = ("auto", "vdv452", "table", "assignments", "departures")
 
 
+class Closed(NamedTuple):
+    """The core's closing word on an import, and where it stands."""
+
+    body: ScheduleImported
+    position: Position
+
+
 class Imports:
     """Waits for the core's closing word on an import; fed with every record of the journal."""
 
     def __init__(self) -> None:
-        self._closed: OrderedDict[str, ScheduleImported] = OrderedDict()
-        self._waiting: dict[str, list[asyncio.Future[ScheduleImported]]] = {}
+        self._closed: OrderedDict[str, Closed] = OrderedDict()
+        self._waiting: dict[str, list[asyncio.Future[Closed]]] = {}
 
     def take(self, record: Record) -> None:
         """Note what closes in this record."""
-        for message in record.messages:
+        for index, message in enumerate(record.messages):
             body = message.body
             if isinstance(body, ScheduleImported):
-                self._close(body, message.causes)
+                self._close(Closed(body, Position(record.seq, index)), message.causes)
 
-    def _close(self, body: ScheduleImported, causes: Sequence[str]) -> None:
+    def _close(self, closed: Closed, causes: Sequence[str]) -> None:
         for received in causes:
-            self._closed[received] = body
+            self._closed[received] = closed
             for future in self._waiting.pop(received, []):
                 if not future.done():
-                    future.set_result(body)
+                    future.set_result(closed)
         while len(self._closed) > REMEMBERED:
             self._closed.popitem(last=False)
 
-    async def closed(self, received: str, within_s: float) -> ScheduleImported | None:
+    async def closed(self, received: str, within_s: float) -> Closed | None:
         """The outcome of the import that this `schedule.received` completes; None where it takes longer."""
         known = self._closed.get(received)
         if known is not None:
             return known
-        future: asyncio.Future[ScheduleImported] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(received, []).append(future)
         try:
             return await asyncio.wait_for(future, within_s)
@@ -72,7 +79,7 @@ class Imports:
         finally:
             self._forget(received, future)
 
-    def _forget(self, received: str, future: asyncio.Future[ScheduleImported]) -> None:
+    def _forget(self, received: str, future: asyncio.Future[Closed]) -> None:
         left = [f for f in self._waiting.get(received, []) if f is not future]
         if left:
             self._waiting[received] = left
@@ -129,10 +136,12 @@ class Schedules:
         position = await self._desk.append(found.config.id, [found.evidence, *(fresh[0] if fresh else ())])
         for part in fresh[1:]:
             position = await self._desk.append(found.config.id, part)
-        outcome = await self._outcome(found, fresh)
-        if outcome is None:
+        closed = await self._closings(fresh)
+        if closed is None:
             return answered({"id": fresh[-1][-1].id, "look_at": "/api/v1/imports"}, 202, position)
-        told = _told(found, outcome)
+        held = [_same(_received(part)) for part in found.parts if part not in fresh]
+        told = _told(found, _summed([*held, *(c.body for c in closed)]))
+        position = max(position, *(c.position for c in closed)) if closed else position
         return answered(told if fresh else told | {"repeated": True}, 200, position)
 
     def _holds(self, site: str, body: ScheduleReceived) -> bool:
@@ -140,16 +149,17 @@ class Schedules:
         state = self._desk.hub.controllers[site].state.work
         return state.latest.get(body.feed) == body.import_id and body.import_id not in state.pending
 
-    async def _outcome(self, found: Import, fresh: Sequence[Sequence[Message]]) -> ScheduleImported | None:
+    async def _closings(self, fresh: Sequence[Sequence[Message]]) -> list[Closed] | None:
+        """The core's word on every part; None where it takes too long."""
         until = asyncio.get_running_loop().time() + WITHIN_S
-        outcomes = [_same(_received(part)) for part in found.parts if part not in fresh]
+        found = []
         for part in fresh:
             left = max(0.0, until - asyncio.get_running_loop().time())
             closed = await self._imports.closed(part[-1].id, left)
             if closed is None:
                 return None
-            outcomes.append(closed)
-        return _summed(outcomes)
+            found.append(closed)
+        return found
 
     def _format(self, request: HttpRequest, name: str) -> str:
         asked = request.query.get("format", "auto") or "auto"

@@ -21,6 +21,8 @@ from simulators.night import Credentials, NightResult, play
 from simulators.scenario import Scenario
 
 STATIONS = "stations"
+GATHER_S = 2.0
+"""Nobody waits for rows during the night: they are written in large batches."""
 TOKEN_A = "oscp-token-a"  # noqa: S105 because: it is the name of a secret, not one
 
 
@@ -49,8 +51,13 @@ class Night:
 
     def _settings(self, site: dict[str, Any], *, ignore_grid: bool) -> HubSettings:
         group, source = self.scenario.dso.group, site["sources"][0]["id"]
-        peer = {"name": "grid-operator", "site": self.scenario.site, "groups": {group: source}}
-        peer |= {"token_ref": f"data:{TOKEN_A}", "heartbeat_interval_s": 600}
+        peer = {
+            "name": "grid-operator",
+            "site": self.scenario.site,
+            "groups": {group: source},
+            "token_ref": f"data:{TOKEN_A}",
+            "heartbeat_interval_s": 600,
+        }
         ocpp = {"host": "127.0.0.1", "port": 0, "tls": STATIONS, "security_profile": 2}
         oscp = {"base_url": "http://127.0.0.1:0", "peers": [] if ignore_grid else [peer]}
         return HubSettings.model_validate(
@@ -67,7 +74,7 @@ class Night:
     async def play(self) -> dict[str, Any]:
         """The night from its beginning to its end; returns the document of `busbar demo --json`."""
         self.clock.failure = asyncio.get_running_loop().create_future()
-        hub = Hub(self.settings, clock=self.clock)
+        hub = Hub(self.settings, clock=self.clock, gather_s=GATHER_S)
         token = random_secrets.token_urlsafe(24)
         hub.secrets.put(f"data:{TOKEN_A}", token.encode())
         try:
@@ -104,10 +111,12 @@ class Night:
         stations = hub.settings.stations().values()
         passwords = {s.id: (hub.secrets.get(s.credential) or b"").decode() for _, s in stations}
         trust = ssl.create_default_context(cafile=str(self._pki.root))
-        told: list[Message] = []
+        last = 0
 
         async def at_end() -> None:
-            told.extend(await everything(hub))
+            nonlocal last
+            last = await hub.log.last()
+            hub.journal.appended.remove(self._appended)
 
         result = await play(
             self.scenario,
@@ -119,7 +128,7 @@ class Night:
             on_closing=lambda station: self.clock.promise(f"lost:{station}"),
             at_end=at_end,
         )
-        return result, told
+        return result, await everything(hub, last)
 
     def _appended(self, messages: Sequence[Message]) -> None:
         self.acknowledged.update(message.id for message in messages)
@@ -130,6 +139,11 @@ class Night:
             await asyncio.get_running_loop().create_future()
 
 
-async def everything(hub: Hub) -> list[Message]:
-    """Every message of the journal, read back from it."""
-    return [message async for record in hub.log.read(0, follow=False) for message in record.messages]
+async def everything(hub: Hub, last: int) -> list[Message]:
+    """Every message of the journal up to record `last`, read back from it."""
+    found: list[Message] = []
+    async for record in hub.log.read(0, follow=False):
+        if record.seq > last:
+            break
+        found.extend(record.messages)
+    return found

@@ -50,12 +50,13 @@ def quarters(view: NightView) -> tuple[Quarter, ...]:
     limits = merged(view.limits)
     out, at = [], view.begins
     while at < view.ends:
-        ends, measured = at + TABLE, at + TABLE <= view.now
+        ends, measured = at + TABLE, at < view.now
+        until = min(ends, view.now) if measured else ends
         known = [s for s in (limit_at(limits, at), limit_at(limits, ends - timedelta(seconds=1))) if s]
         powers = [s for v in view.vehicles for s in (v.measured if measured else v.planned)]
-        imported = mean(view.imported if measured else (*view.imported, *view.import_planned), at, ends)
-        building = mean(view.building if measured else (*view.building, *view.building_planned), at, ends)
-        charging = total(powers, at, ends)
+        imported = mean(view.imported if measured else view.import_planned, at, until)
+        building = mean(view.building if measured else view.building_planned, at, until)
+        charging = total(powers, at, until)
         out.append(Quarter(at, measured, min(known, key=lambda s: s.kw, default=None), imported, building, charging))
         at = ends
     return tuple(out)

@@ -43,9 +43,7 @@ def charge_svg(view: VehicleView) -> str:
 
 
 def _nested(content: str, top: float, height: float, box: str) -> str:
-    return element(
-        "svg", content, x=0, y=top, width="100%", height=height, viewBox=box, preserveAspectRatio="none"
-    )
+    return element("svg", content, x=0, y=top, width="100%", height=height, viewBox=box, preserveAspectRatio="none")
 
 
 def _curve(view: VehicleView, points: tuple[Charge, ...], name: str) -> str:
@@ -69,12 +67,12 @@ def _powers(view: VehicleView) -> str:
         return out
     on = grid(view.begins, view.ends, view.now)
     xs = [round(e / 30) for e in on.edges]
-    for values, name in ((sample(view.taken, on, until=on.now_s), "ln import"), (sample(view.asked, on), "ln o-b1")):
+    for values, name in ((sample(view.taken, on, until=on.now_s), "ln import"), (sample(view.asked, on), "ln asked")):
         ys = [None if kw is None else round(LOW * UNIT * (1 - kw / top)) for kw in values]
         path = line(xs, ys)
-        out += _nested(
-            element("path", class_=name, d=path), base - LOW, LOW, f"0 0 {xs[-1]} {LOW * UNIT}"
-        ) if path else ""
+        out += (
+            _nested(element("path", class_=name, d=path), base - LOW, LOW, f"0 0 {xs[-1]} {LOW * UNIT}") if path else ""
+        )
     return out + text(f"{top:.0f}", 0, base - LOW + 12, "sm mut end", dx=-5)
 
 

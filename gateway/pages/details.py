@@ -31,6 +31,9 @@ from gateway.readmodels.redact import frame as redacted
 from gateway.readmodels.rows import Doc, stamp
 
 FRAMES, SESSIONS, CHANGES = 20, 10, 20
+UNITS = {"deg C": "°C"}
+SHARES = ("soc", "soh", "eta", "margin", "reserve")
+"""Inputs without a unit whose names begin so are fractions."""
 BAD_STEPS = ("rejected", "unanswered", "mismatched")
 BAD_STATES = ("faulted", "unavailable")
 
@@ -161,7 +164,9 @@ class Details:
         try:
             tree = await self._lineage.why(name)
         except Unknown:
-            known = [v["vehicle"] for s in await self._rows.sites() for v in await self._rows.of_site("vehicles", s["id"])]
+            known = [
+                v["vehicle"] for s in await self._rows.sites() for v in await self._rows.of_site("vehicles", s["id"])
+            ]
             raise UnknownName("lineage of", name, known, "/why/{}") from None
         return WhyView(name, zone, now, _node(tree))
 
@@ -213,17 +218,21 @@ def _inputs(need: Doc | None, zone: str) -> tuple[Row, ...]:
         Row("consumption", words.amount(need["consumption_kwh"], "kWh", up=True), "requirement"),
         Row("reserve", words.amount(need["reserve_kwh"], "kWh", up=True), "requirement"),
     ]
-    for item in need["inputs"]:
-        rows.append(
-            Row(item["name"].replace("_", " "), _value(item), item.get("source") or "", moment(item.get("measured")))
-        )
-    return tuple(rows)
+    return (*rows, *(_input(item) for item in need["inputs"] if item.get("value") is not None))
 
 
-def _value(item: Mapping[str, Any]) -> str:
-    value, unit = item.get("value"), item.get("unit") or ""
-    if value is None:
-        return words.UNKNOWN
+def _input(item: Mapping[str, Any]) -> Row:
+    """An input in words: its unit stands at its value, not at its name."""
+    unit = UNITS.get(item.get("unit") or "", item.get("unit") or "")
+    name = str(item["name"]).replace("_", " ")
+    for suffix in (" kwh", " km", " c"):
+        name = name.removesuffix(suffix) if unit else name
+    return Row(name, _value(name, item["value"], unit), item.get("source") or "", moment(item.get("measured")))
+
+
+def _value(name: str, value: Any, unit: str) -> str:
+    if isinstance(value, int | float) and not unit and name.split()[0] in SHARES:
+        return words.percent(float(value))
     shown = f"{value:,.3g}" if isinstance(value, float) and abs(value) < 1000 else str(value)
     return f"{shown}{words.NBSP}{unit}" if unit else shown
 
@@ -302,5 +311,3 @@ def _wished(doc: Doc, evse: int, now: datetime) -> float | None:
         return float(wish["safe_kw"])
     steps = next((w["steps"] for w in wish["evses"] if w["evse"] == evse), None)
     return None if steps is None else _level({"steps": steps}, now)
-
-

@@ -83,7 +83,9 @@ class Loader:
     async def sites(self, now: datetime) -> list[SiteLine]:
         """Every site in a line, worst first."""
         lines = [
-            SiteLine(row["id"], row["name"], await self.departures(row["id"], row["zone"], evening_of(now, row["zone"])))
+            SiteLine(
+                row["id"], row["name"], await self.departures(row["id"], row["zone"], evening_of(now, row["zone"]))
+            )
             for row in await self.rows.sites()
         ]
         return sorted(lines, key=lambda line: (-sum(not d.fine for d in line.departures), line.name))

@@ -60,10 +60,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page in parts: each a fragment with an id that a stream may replace; `title` goes into the window's title."""
+    """A page in parts: each a fragment with an id that a stream may replace, save the `fixed` ones."""
 
     title: str
     parts: Mapping[str, str] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
+
+    @property
+    def moving(self) -> dict[str, str]:
+        """What a stream sends."""
+        return {name: part for name, part in self.parts.items() if name not in self.fixed}
 
 
 class Renderer:

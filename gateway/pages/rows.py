@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from gateway.readmodels import ReadModels
 from gateway.readmodels.rows import Doc, stamp
@@ -57,9 +57,7 @@ class PageRows:
             .group_by(table.c.vehicle)
             .subquery()
         )
-        query = select(table.c.doc).join(
-            first, and_(table.c.vehicle == first.c.vehicle, table.c.rank == first.c.rank)
-        )
+        query = select(table.c.doc).join(first, and_(table.c.vehicle == first.c.vehicle, table.c.rank == first.c.rank))
         return {doc["vehicle"]: doc for doc in await self._docs(query.where(table.c.site == site))}
 
     async def one(self, name: str, key: str) -> Doc | None:
@@ -85,7 +83,7 @@ class PageRows:
             .limit(MANY)
         )
         async with self.models.reading() as connection:
-            found: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            found = (await connection.execute(query)).all()
         return [(row.type, datetime.fromisoformat(row.time), row.station) for row in found]
 
     async def _docs(self, query: Any) -> list[Doc]:

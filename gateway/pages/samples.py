@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 
 from core.messages import words
@@ -15,7 +16,7 @@ Reading = tuple[datetime, float]
 
 def silence(readings: Sequence[Reading]) -> timedelta:
     """Longer than this without a reading is a gap: five minutes, or three times the usual distance."""
-    distances = [(b[0] - a[0]).total_seconds() for a, b in zip(readings, readings[1:], strict=False)]
+    distances = [(b[0] - a[0]).total_seconds() for a, b in pairwise(readings)]
     return max(LONG, timedelta(seconds=3 * median(distances))) if distances else LONG
 
 
@@ -41,7 +42,7 @@ def held(
 
 def trimmed(steps: Sequence[Step], limits: Sequence[Limit]) -> tuple[Step, ...]:
     """No value reaches from before a limit's fall into it: what was read under 800 kW says nothing about 260 kW."""
-    falls = sorted(b.begins for a, b in zip(limits, limits[1:], strict=False) if b.kw < a.kw)
+    falls = sorted(b.begins for a, b in pairwise(limits) if b.kw < a.kw)
     out = []
     for step in steps:
         fall = next((f for f in falls if step.begins < f < step.ends), None)

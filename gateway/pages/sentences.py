@@ -10,7 +10,7 @@ from gateway.pages.words import plural
 
 
 def stations_sentence(rows: Sequence[ConnectorRow]) -> str:
-    """`14 of 16 stations are connected and obey. 2 need a look.`"""
+    """Like `14 of 16 stations are connected and obey. 2 need a look`."""
     stations = {row.station for row in rows}
     bad = {row.station for row in rows if row.trouble}
     if not stations:
@@ -22,7 +22,7 @@ def stations_sentence(rows: Sequence[ConnectorRow]) -> str:
 
 
 def station_sentence(view: StationView) -> str:
-    """`CP-07 is connected and obeys, but gives 17 of 60 kW.`"""
+    """Like `CP-07 is connected and obeys, but gives 17 of 60 kW`."""
     row = view.connectors[0] if view.connectors else None
     if row is None:
         return f"{view.station} has no connector that is known."
@@ -37,7 +37,7 @@ def station_sentence(view: StationView) -> str:
 
 
 def vehicles_sentence(rows: Sequence[VehicleRow]) -> str:
-    """`12 of 16 vehicles are plugged in. 1 has no fresh state of charge.`"""
+    """Like `12 of 16 vehicles are plugged in. 1 has no fresh state of charge`."""
     if not rows:
         return "No vehicles yet."
     plugged, stale = sum(bool(r.bay) for r in rows), sum(r.stale and bool(r.bay) for r in rows)
@@ -48,7 +48,7 @@ def vehicles_sentence(rows: Sequence[VehicleRow]) -> str:
 
 
 def incidents_sentence(rows: Sequence[Incident]) -> str:
-    """`2 incidents need a person.`"""
+    """Like `2 incidents need a person`."""
     if not rows:
         return "Nothing needs a person."
     verb = "needs" if len(rows) == 1 else "need"

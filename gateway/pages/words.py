@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from core.messages import words
@@ -29,6 +29,13 @@ def day(of: date) -> str:
     return f"{DAYS[of.weekday()]} {of.day} {MONTHS[of.month - 1]}"
 
 
+def night_of(of: date) -> str:
+    """`Wed 25 to Thu 26 Nov`, by the day that its evening lies in."""
+    after = of + timedelta(days=1)
+    head = day(of) if of.month != after.month else day(of).rsplit(" ", 1)[0]
+    return f"{head} to {day(after)}"
+
+
 def local(moment: datetime, zone: str) -> datetime:
     """The moment in the site's zone."""
     return moment.astimezone(ZoneInfo(zone))
@@ -51,7 +58,7 @@ def share(have: float | None, goal: float) -> str:
 
 
 def departures_sentence(departures: Sequence[Departure]) -> str:
-    """`14 of 16 departures are fine. 2 need a person.`"""
+    """Like `14 of 16 departures are fine. 2 need a person`."""
     total, fine = len(departures), sum(d.fine for d in departures)
     if not total:
         return "No departures tonight."
@@ -78,7 +85,7 @@ def excess_words(excess: Excess) -> str:
 
 
 def import_sentence(kw: float | None, limit: Limit | None, zone: str, now: datetime) -> str:
-    """`Import 230 of 260 kW until 04:30, grid operator.`"""
+    """Like `Import 230 of 260 kW until 04:30, grid operator`."""
     if limit is None:
         return f"Import {words.amount(kw, 'kW')}; no limit is known yet."
     had = words.amount(kw, "kW").removesuffix(f"{words.NBSP}kW")
@@ -131,6 +138,8 @@ def ready_words(departure: Departure, zone: str, now: datetime) -> str:
     """`since 22:40`, a time, `not in time`, or `?`."""
     if departure.state == "unknown":
         return words.UNKNOWN
+    if departure.ready_at is None and departure.state == "met":
+        return "ready"
     if departure.ready_at is None:
         return "" if departure.final else ("not in time" if not departure.fine else words.UNKNOWN)
     if departure.state == "met" or departure.ready_at <= now:
@@ -146,7 +155,7 @@ def now_sentence(view: NowView) -> str:
 
 
 def vehicle_sentence(view: VehicleView) -> str:
-    """`BUS-142 leaves at 06:20: on track. 95 % at 05:00, 1 h 15 min to spare.`"""
+    """Like `BUS-142 leaves at 06:20: on track. 95 % at 05:00, 1 h 15 min to spare`."""
     departure = view.row.departure
     if departure is None:
         return f"{view.row.vehicle} has no departure that is known."

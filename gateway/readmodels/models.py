@@ -24,6 +24,8 @@ from gateway.readmodels.tables import CONCEPTS, COORDINATES, METADATA, VERSION, 
 _log = logging.getLogger("busbar.readmodels")
 BATCH = 200
 AGAIN_S = 1.0
+GATHER_S = 0.05
+"""Where nobody waits for rows, so long is gathered before the next transaction."""
 NAME = "main"
 TAKES: Mapping[str, concepts.Take] = {**concepts.TAKES, **physical.TAKES}
 
@@ -31,7 +33,8 @@ TAKES: Mapping[str, concepts.Take] = {**concepts.TAKES, **physical.TAKES}
 class ReadModels:
     """`open` makes or takes over the tables, `follow` fills them, `reached` waits for a position."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, gather_s: float = GATHER_S) -> None:
+        self._gather_s = gather_s
         self.engine: AsyncEngine = create_async_engine(url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine.sync_engine, "connect", _pragmas)
@@ -99,6 +102,8 @@ class ReadModels:
                     await self.apply(batch)
                 for _ in batch:
                     self._queue.popleft()
+                if not self._waiting:
+                    await asyncio.sleep(self._gather_s)  # because: a hundred rows cost little more than one
             self._arrived.clear()
 
     async def catch_up(self, log: Log, until: int | None = None) -> None:

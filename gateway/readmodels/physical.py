@@ -86,6 +86,14 @@ def _bay() -> Doc:
     return {"name": "", "max_kw": None, "status": "unknown", "vehicle": None, "session": None, "measured_kw": None}
 
 
+def _bay_at(doc: Doc, evse: int | None) -> Doc:
+    """The bay that a fact is about: as it says, else the only one; of several unnamed ones none, so nothing is kept."""
+    if evse:
+        found: Doc = doc["evses"].setdefault(str(evse), _bay())
+        return found
+    return next(iter(doc["evses"].values())) if len(doc["evses"]) == 1 else _bay()
+
+
 def _station(rows: Rows, site: str, station: str) -> Doc:
     known = rows.get("stations", _key(site, station))
     if known is not None:
@@ -189,13 +197,14 @@ def _seen(rows: Rows, message: Message, body: Body) -> None:
 
 def _status(rows: Rows, message: Message, body: ConnectorStatusChanged) -> None:
     doc = _station(rows, message.site, message.at.station or "")
-    bay = doc["evses"].setdefault(str(message.at.evse or 0), _bay())
+    whole = not message.at.evse
+    bay = doc if whole else _bay_at(doc, message.at.evse)
     if (bay.get("status_at") or "") > (stamp(message.time) or ""):
         return
     bay |= {"status": body.status, "charging_state": body.charging_state, "error": body.error, "detail": body.detail}
     bay |= {"status_at": stamp(message.time), "status_by": message.id}
     doc["last_seen"] = stamp(message.recorded)
-    if body.status == "available":
+    if body.status == "available" and not whole:
         _leave(rows, message, bay)
     _put_station(rows, doc)
 
@@ -214,7 +223,7 @@ def _leave(rows: Rows, message: Message, bay: Doc) -> None:
 def _identified(rows: Rows, message: Message, body: VehicleIdentified) -> None:
     at = message.at
     doc = _station(rows, message.site, at.station or "")
-    bay = doc["evses"].setdefault(str(at.evse or 0), _bay())
+    bay = _bay_at(doc, at.evse)
     if bay["vehicle"] not in (None, body.vehicle):
         before = bay["session"]
         _leave(rows, message, bay)
@@ -258,13 +267,13 @@ def _session(rows: Rows, message: Message, key: str, station: Doc) -> Doc:
     if known is not None:
         return known
     evse = message.at.evse
-    bay = station["evses"].get(str(evse or 0), {})
+    bay = _bay_at(station, evse)
     return {
         **head(message),
         "session": key,
         "station": message.at.station,
         "evse": evse,
-        "vehicle": bay.get("vehicle"),
+        "vehicle": bay["vehicle"],
         "token": None,
         "started": stamp(message.time),
         "ended": None,
@@ -285,7 +294,7 @@ def _started(rows: Rows, message: Message, body: SessionStarted) -> None:
     if message.at.evse is not None:
         doc["evse"] = message.at.evse
         if doc["ended"] is None:
-            station["evses"].setdefault(str(message.at.evse), _bay())["session"] = key
+            _bay_at(station, message.at.evse)["session"] = key
     _put_session(rows, doc)
     _put_station(rows, station | {"last_seen": stamp(message.recorded)})
 
@@ -307,8 +316,8 @@ def _ended(rows: Rows, message: Message, body: SessionEnded) -> None:
     doc |= {"ended": stamp(message.time), "end_reason": body.reason, "state": "ended", "message": message.id}
     doc["power_kw"] = None
     _energy(doc, body.meter_wh)
-    bay = station["evses"].get(str(doc["evse"] or 0))
-    if bay is not None and bay["session"] == key:
+    bay = _bay_at(station, doc["evse"])
+    if bay["session"] == key:
         bay |= {"session": None, "measured_kw": 0.0 if bay["measured_kw"] is not None else None}
     _put_session(rows, doc)
     _put_station(rows, station | {"last_seen": stamp(message.recorded)})
@@ -327,7 +336,7 @@ def _energy(doc: Doc, register: float | None) -> None:
 def _metered(rows: Rows, message: Message, body: SessionMetered) -> None:
     at = message.at
     station = _station(rows, message.site, at.station or "")
-    bay = station["evses"].setdefault(str(at.evse or 0), _bay())
+    bay = _bay_at(station, at.evse)
     key = _session_key(message, body.transaction) or bay["session"]
     moment = stamp(message.time)
     if body.power_kw is not None and (bay.get("measured_at") or "") <= (moment or ""):
@@ -337,9 +346,10 @@ def _metered(rows: Rows, message: Message, body: SessionMetered) -> None:
     if key is not None:
         doc = _session(rows, message, key, station)
         vehicle = doc["vehicle"] or vehicle
-        _sampled(doc, message, body)
-        _put_session(rows, doc | {"vehicle": vehicle})
-        _keep_sample(rows, message, body, key, vehicle)
+        doc["vehicle"] = vehicle
+        if _sampled(doc, message, body):
+            _keep_sample(rows, message, doc)
+        _put_session(rows, doc)
     if vehicle is not None and body.soc is not None:
         known = _vehicle(rows, message.site, vehicle)
         if (known["soc_at"] or "") < (moment or ""):
@@ -347,30 +357,28 @@ def _metered(rows: Rows, message: Message, body: SessionMetered) -> None:
             _put_vehicle(rows, known | said)
 
 
-def _sampled(doc: Doc, message: Message, body: SessionMetered) -> None:
+def _sampled(doc: Doc, message: Message, body: SessionMetered) -> bool:
+    """Whether the sample is no older than what the session has; then it is taken."""
     if (doc.get("sampled") or "") > (stamp(message.time) or ""):
-        return
+        return False
     doc |= {"sampled": stamp(message.time), "sampled_by": message.id}
     _energy(doc, body.energy_wh)
     if body.power_kw is not None and doc["ended"] is None:
         doc["power_kw"] = body.power_kw
     if body.soc is not None:
         doc |= {"soc": body.soc, "soc_start": body.soc if doc["soc_start"] is None else doc["soc_start"]}
+    return True
 
 
-def _keep_sample(rows: Rows, message: Message, body: SessionMetered, session: str, vehicle: str | None) -> None:
-    """One row per session and minute: what a later frame of that minute adds is joined."""
+def _keep_sample(rows: Rows, message: Message, session: Doc) -> None:
+    """One row per session and minute: what the session's newest values were; nothing is read for it."""
     minute = message.time.replace(second=0, microsecond=0)
-    key = f"{session}|{stamp(minute)}"
-    doc = rows.get("samples", key) or {
+    doc = {
         **head(message),
-        "session": session,
-        "station": message.at.station,
-        "evse": message.at.evse,
+        **{name: session[name] for name in ("session", "station", "evse", "vehicle", "power_kw", "energy_kwh", "soc")},
         "time": stamp(message.time),
     }
-    values = {n: getattr(body, n) for n in ("power_kw", "energy_wh", "soc", "offered_kw", "current_a", "voltage_v")}
-    doc |= {"vehicle": vehicle, **{n: v for n, v in values.items() if v is not None}}
+    key = f"{session['session']}|{stamp(minute)}"
     rows.put("samples", key, doc, rank=rank(message.time), begins=message.time, ends=message.time)
 
 

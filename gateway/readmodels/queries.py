@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select, tuple_
 
 from core.messages import Position
 from gateway.readmodels.models import ReadModels
@@ -137,6 +137,27 @@ async def newest(models: ReadModels, types: Sequence[str], **at: str) -> str | N
     async with models.reading() as connection:
         found = (await connection.execute(query)).scalar()
     return None if found is None else str(found)
+
+
+async def before(models: ReadModels, type: str, site: str, moment: datetime) -> Position | None:
+    """Where the newest message of that type stands that was recorded before a moment."""
+    query = (
+        select(messages.c.seq, messages.c.idx)
+        .where(messages.c.type == type, messages.c.site == site, messages.c.recorded < stamp(moment))
+        .order_by(messages.c.seq.desc(), messages.c.idx.desc())
+        .limit(1)
+    )
+    async with models.reading() as connection:
+        found = (await connection.execute(query)).first()
+    return None if found is None else Position(found.seq, found.idx)
+
+
+async def first_since(models: ReadModels, site: str, moment: datetime) -> int | None:
+    """The first record of a site that was written at or after a moment."""
+    query = select(func.min(messages.c.seq)).where(messages.c.site == site, messages.c.recorded >= stamp(moment))
+    async with models.reading() as connection:
+        found = (await connection.execute(query)).scalar()
+    return None if found is None else int(found)
 
 
 async def frames(models: ReadModels, peer: str, since: Position | None, limit: int) -> list[Position]:

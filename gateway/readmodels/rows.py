@@ -86,7 +86,6 @@ class Rows:
             "begins": stamp(begins),
             "ends": stamp(ends),
             **columns,
-            "doc": canonical(doc),
         }
 
     def drop(self, table: str, key: str) -> None:
@@ -113,7 +112,7 @@ class Rows:
             if row is None:
                 self._connection.execute(delete(CONCEPTS[table]).where(CONCEPTS[table].c.key == key))
             else:
-                by_table.setdefault(table, []).append(row)
+                by_table.setdefault(table, []).append(row | {"doc": canonical(self._docs[table, key])})
         for table, rows in by_table.items():
             upsert(self._connection, CONCEPTS[table], rows, "key")
         self._changed.clear()

@@ -35,6 +35,7 @@ messages = Table(
     Index("messages_vehicle", "vehicle", "seq"),
     Index("messages_station", "station", "seq"),
     Index("messages_session", "session", "seq"),
+    Index("messages_recorded", "site", "recorded"),
     Index("messages_work", "work", "seq"),
 )
 """Where each message stands; its body stays in the journal."""

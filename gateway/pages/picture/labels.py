@@ -53,7 +53,7 @@ def _spot(
             if room and (best is None or (not start and room[0] > best[0] + 0.5)):
                 best = room
         if best:
-            height, middle, y = best
+            _, middle, y = best
             return middle / on.grid.span, min(y, BASE - 2.0), width
     return None
 

@@ -13,7 +13,7 @@ from gateway.pages.picture.crowd import columns
 from gateway.pages.picture.labels import Label, place
 from gateway.pages.picture.marks import area, element, line, percent, text
 from gateway.pages.picture.rows import rows
-from gateway.pages.picture.scale import BASE, CHARACTER, PANEL, ROW, ROWS, TOP, UNIT, Scale, fits, scale
+from gateway.pages.picture.scale import CHARACTER, PANEL, ROW, ROWS, TOP, Scale, fits, scale
 from gateway.pages.picture.stack import EXCEPTIONS, Band, bands, crowded
 from gateway.pages.steps import Grid, excesses, grid, limit_at, merged, sample
 from gateway.pages.views import Limit, NightVehicle, NightView
@@ -63,7 +63,7 @@ def _content(view: NightView) -> tuple[str, int]:
     steps = merged(view.limits)
     splits = [edge for step in steps for edge in (step.begins, step.ends)]
     on_grid = grid(view.begins, view.ends, view.now, splits)
-    highest = max((s.kw for s in (*steps, *view.imported)), default=100.0)
+    highest = max([s.kw for s in steps] + [s.kw for s in view.imported], default=100.0)
     on = scale(on_grid, highest, view.zone)
     order = sorted(view.vehicles, key=lambda v: (v.departure.departs, v.departure.vehicle))
     below, top = columns(view, on, ROWS) if crowded(view) else ("", 0.0)
@@ -126,9 +126,7 @@ def _power(view: NightView, steps: Sequence[Limit], on: Scale, on_grid: Grid) ->
 
 def _panel(content: str, on: Scale) -> str:
     """Paths stretch with the width; their strokes do not."""
-    return element(
-        "svg", content, x=0, y=TOP, width="100%", height=PANEL, viewBox=on.box, preserveAspectRatio="none"
-    )
+    return element("svg", content, x=0, y=TOP, width="100%", height=PANEL, viewBox=on.box, preserveAspectRatio="none")
 
 
 def _levels(layers: Sequence[Band], slots: int) -> tuple[list[list[float]], list[list[float]]]:
@@ -160,16 +158,12 @@ def _assumed(
             if kw:
                 x, ends = on.grid.edges[slot] / on.grid.span, on.grid.edges[slot + 1] / on.grid.span
                 top, floor = on.y(upper[index][slot]), on.y(lower[index][slot])
-                out += element(
-                    "rect", class_="asm", x=percent(x), y=top, width=percent(ends - x), height=floor - top
-                )
+                out += element("rect", class_="asm", x=percent(x), y=top, width=percent(ends - x), height=floor - top)
     return element("g", element("title", "assumed: a silent station's ceiling") + out) if out else ""
 
 
 def _veil(on: Scale) -> str:
-    return element(
-        "rect", class_="veil", x=percent(on.now), y=TOP, width=percent(1 - on.now), height=PANEL
-    )
+    return element("rect", class_="veil", x=percent(on.now), y=TOP, width=percent(1 - on.now), height=PANEL)
 
 
 def _over(view: NightView, imported: Sequence[float | None], steps: Sequence[Limit], on: Scale) -> str:
@@ -210,14 +204,16 @@ def _holes(view: NightView, on: Scale) -> str:
         out += element("rect", class_="gap", x=percent(x), y=TOP + 126, width=percent(ends - x), height=PANEL - 126)
         width = fits(len(gap.reason) * CHARACTER, 2 * min((x + ends) / 2, 1 - (x + ends) / 2))
         middle = percent((x + ends) / 2)
-        out += text(gap.reason, middle, TOP + 120, f"sm mut mid {'l' if width == 'l' else 'm'}") if width is not None else ""
+        out += (
+            text(gap.reason, middle, TOP + 120, f"sm mut mid {'l' if width == 'l' else 'm'}")
+            if width is not None
+            else ""
+        )
         out += text("gap", middle, TOP + 120, "sm mut mid n")
     return out
 
 
-def _named(
-    view: NightView, band: Band, lower: Sequence[float], upper: Sequence[float], on: Scale
-) -> list[Label]:
+def _named(view: NightView, band: Band, lower: Sequence[float], upper: Sequence[float], on: Scale) -> list[Label]:
     short = short_ids([v.departure.vehicle for v in view.vehicles]).get(band.name, band.name)
     below = [kw if band.values[slot] else upper[slot] for slot, kw in enumerate(lower)]
     return place(short, band.hue, below, upper, on, start=band.hue == "bld")

@@ -14,6 +14,8 @@ from gateway.pages.words import STATES, clock, share, short_ids, spoken
 
 HIGHEST = 16.0
 """Pixels of the highest power of the night in a row."""
+WIDE_ID, NARROW_ID = 11, 4
+"""Characters of an id that the margin holds; of a longer one its end is shown, which tells it apart."""
 SHAPES = {
     "met": "met",
     "on_track": "on",
@@ -110,8 +112,8 @@ def _link(departure: Departure, on: Scale, top: float, view: NightView, names: M
     shape = SHAPES[departure.state]
     parts = [
         element("rect", class_="hit", x=0, y=top, width="100%", height=ROW),
-        text(departure.vehicle, 0, y, f"end m{strong}", dx=-6),
-        text(names[departure.vehicle], 0, y, f"end n{strong}", dx=-4),
+        text(_tail(departure.vehicle, WIDE_ID), 0, y, f"end m{strong}", dx=-6),
+        text(_tail(names[departure.vehicle], NARROW_ID), 0, y, f"end n{strong}", dx=-4),
         use(shape, on.at(departure.departs), top + 10),
         text(f"{clock(departure.departs, view.zone)} {state}", "100%", y, f"m{strong}", dx=10),
         text(_charge(departure), "100%", y, "end mut m", dx=222),
@@ -122,9 +124,12 @@ def _link(departure: Departure, on: Scale, top: float, view: NightView, names: M
     return element("a", "".join(parts), href=href, class_="row", aria_label=spoken(departure, view.zone))
 
 
+def _tail(id: str, most: int) -> str:
+    return id if len(id) <= most else f"…{id[1 - most :]}"
+
+
 def _charge(departure: Departure) -> str:
     if departure.state == "unknown":
         return words.UNKNOWN
     then = departure.soc_expected if departure.soc_expected is not None else departure.soc
     return words.percent(then) if departure.fine else share(then, departure.soc_goal)
-

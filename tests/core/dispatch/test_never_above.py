@@ -20,20 +20,24 @@ END_S = 2400
 class Charger:
     """A station as it really is: what was installed in it and when, and how slowly it follows."""
 
-    allowed: list[float] = field(default_factory=lambda: [5.0] * END_S)
-    """What it lets through in each second if it followed at once."""
+    schedules: list[tuple[int, list[float]]] = field(default_factory=lambda: [(-1000, [5.0] * END_S)])
+    """(installed at, what it lets through in each second if followed at once), in order."""
 
     def install(self, second: int, installed: Installed) -> None:
         steps = sorted((max(0, int((s.at - START).total_seconds())), s.kw) for s in installed.steps)
         assert installed.until is not None
         until = min(END_S, int((installed.until - START).total_seconds()))
-        for moment in range(second, until):
-            self.allowed[moment] = [kw for at, kw in steps if at <= moment][-1]
-        self.allowed[until:] = [5.0] * (END_S - until)
+        allowed = [next((kw for at, kw in reversed(steps) if at <= moment), steps[0][1]) for moment in range(until)]
+        self.schedules.append((second, allowed + [5.0] * (END_S - until)))
 
     def draw(self, second: int) -> float:
-        """The most that it may draw: it may take the guard time to follow a reduction, and raises at once."""
-        return max(self.allowed[second - REACTION_S + 1 : second + 1])
+        """The most that it may draw: for the guard time it may follow what was replaced, and any step gone by."""
+        most = 0.0
+        for index, (since, allowed) in enumerate(self.schedules):
+            replaced = self.schedules[index + 1][0] if index + 1 < len(self.schedules) else END_S
+            if since <= second < replaced + REACTION_S:
+                most = max(most, *allowed[second - REACTION_S + 1 : second + 1])
+        return most
 
 
 plans = st.lists(
@@ -70,7 +74,7 @@ def send(depot: Depot, station: str, charger: Charger, outcome: str, second: int
     depot.tell(station, ends(wish=known.id, call=call, installed=(installed,)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(acts, st.sampled_from([60, 100, 150]), st.integers(300, 1500), st.sampled_from([40, 80]))
 def test_the_sum_never_exceeds_the_limit(
     story: list[tuple[str, str, int, list[tuple[int, float]], list[str]]], limit: int, cut_at: int, cut_to: int
@@ -104,6 +108,10 @@ def test_a_charger_model_follows_its_schedule() -> None:
     plan = Installed(evse=1, purpose="transaction", steps=(Step(at=after(0), kw=50.0),), until=after(900))
     charger = Charger()
     charger.install(100, plan)
-    assert [charger.allowed[s] for s in (99, 100, 899, 900)] == [5.0, 50.0, 50.0, 5.0]
+    assert charger.draw(99) == 5.0
+    assert charger.draw(100) == 50.0
     assert charger.draw(900 + REACTION_S - 2) == 50.0
     assert charger.draw(900 + REACTION_S - 1) == 5.0
+    charger.install(500, plan.model_copy(update={"steps": (Step(at=after(0), kw=0.0),)}))
+    assert charger.draw(500 + REACTION_S - 1) == 50.0
+    assert charger.draw(500 + REACTION_S) == 0.0

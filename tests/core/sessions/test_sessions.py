@@ -266,3 +266,61 @@ def test_every_record_played_twice_at_once_and_a_day_later_changes_nothing() -> 
     once = told(*NIGHT)
     assert told(*[m for m in NIGHT for _ in range(2)]) == once
     assert told(*NIGHT, *NIGHT[1:]) == once
+
+
+def at_connector(body: Body, connector: int | None, seconds: float = 0) -> Message:
+    message = fact(body, seconds)
+    return message.model_copy(update={"at": message.at.model_copy(update={"connector": connector})})
+
+
+def test_the_other_connector_of_an_evse_does_not_end_the_plug_in() -> None:
+    state = told(at_connector(OCCUPIED, 1), fact(STARTED, 5))
+    assert plug(state).connector == 1
+    assert fold(state, at_connector(FREE, 2, 9)) is state
+    assert fold(state, at_connector(ConnectorStatusChanged(status="unavailable"), 2, 9)) is state
+    assert not plug(fold(state, at_connector(FREE, 1, 9))).plugged
+    assert not plug(fold(state, at_connector(FREE, None, 9))).plugged
+
+
+def test_after_the_plug_in_either_connector_counts() -> None:
+    state = told(at_connector(OCCUPIED, 1), at_connector(FREE, 1, 5), at_connector(OCCUPIED, 2, 9))
+    assert (plug(state).plugged, plug(state).connector) == (True, 2)
+
+
+def test_a_fault_does_not_change_which_connector_is_occupied() -> None:
+    state = told(at_connector(OCCUPIED, 2), at_connector(ConnectorStatusChanged(status="faulted"), None, 5))
+    assert plug(state).connector == 2
+
+
+def test_a_reading_that_names_neither_evse_nor_a_running_transaction_belongs_nowhere() -> None:
+    assert told(fact(SessionMetered(power_kw=3.0), evse=None)) == Sessions()
+
+
+def test_what_comes_after_the_end_does_not_start_the_session_again() -> None:
+    state = told(fact(STARTED), fact(SessionEnded(transaction="t1"), 60))
+    late = fact(SessionUpdated(transaction="t1", charging_state="charging", token="LATE"), 61)
+    assert fold(state, late) == state
+    assert plug(state).session is None
+
+
+def test_only_an_occupied_connector_begins_a_plug_in() -> None:
+    for status in ("reserved", "unavailable", "faulted", "unknown"):
+        state = told(fact(ConnectorStatusChanged.model_validate({"status": status})))
+        assert not plug(state).plugged
+        assert plug(state).status == status
+
+
+def test_of_two_samples_of_one_moment_the_first_stands() -> None:
+    state = told(
+        fact(STARTED),
+        fact(SessionMetered(transaction="t1", power_kw=50.0, soc=0.5, energy_wh=1500.0), 60, id="first"),
+        fact(SessionMetered(transaction="t1", power_kw=20.0, soc=0.2, energy_wh=1600.0), 60, id="second"),
+    )
+    assert (plug(state).power_kw, plug(state).soc) == (50.0, 0.5)
+    assert [p.message for p in session(state).points] == ["first"]
+
+
+def test_the_end_of_a_session_of_which_nobody_knows_the_evse_closes_it() -> None:
+    state = told(fact(SessionStarted(transaction="t1"), evse=None), fact(SessionEnded(transaction="t1"), 60, evse=None))
+    assert session(state).ended == START + timedelta(seconds=60)
+    assert state.plugs == Sessions().plugs

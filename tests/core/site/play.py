@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from core.messages import Body, Message, Physical, Position, compose
 from core.messages.allocation import AllocationPlanned, Step
@@ -50,7 +51,7 @@ class Play:
 
     # -- the journal and the controller ---------------------------------------------------------------------------
 
-    def tell(self, body: Body, *, settle: bool = True, fresh_s: float | None = None, **at: object) -> Message:
+    def tell(self, body: Body, *, settle: bool = True, fresh_s: float | None = None, **at: Any) -> Message:
         """A fact becomes a record; then the site decides until it is at rest."""
         seq = self.state.seen + 1
         message = compose(
@@ -59,7 +60,7 @@ class Play:
             time=self.now,
             source="test",
             site=self.state.site,
-            at=Physical(**at),  # type: ignore[arg-type]  # because the names are checked by the model
+            at=Physical(**at),
             fresh_until=None if fresh_s is None else self.now + timedelta(seconds=fresh_s),
         )
         self.record(Record(seq, (message,)))

@@ -1,59 +1,69 @@
-"""Effectively once, and replay: a fact told twice changes nothing, and the same log gives the same decisions."""
+"""Effectively once, and the same everywhere: repeats are known as such, and hashes of a process play no part."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from hypothesis import given
+from core.messages import Message, Physical, compose
+from core.messages.station import StationSeen
+from core.site.heard import KEPT, SKEW, Heard, hear, place, repeated
+from tests.core.site import fixed
 
-from core.messages import Position, line, load
-from core.site import SiteState, decide, fold
-from tests.core.site.play import Play, Record
-from tests.core.site.stories import Event, few, play_out, rules, stories
-
-
-class Twice(Play):
-    """Every record from outside is folded twice; the second time in the same place, so that decisions keep their ids."""
-
-    def record(self, record: Record) -> None:
-        super().record(record)
-        if not record.decided:
-            for index, message in enumerate(record.messages):
-                self.state = fold(self.state, message, Position(record.seq, len(record.messages) + index))
+NOW = datetime(2026, 11, 25, 21, tzinfo=UTC)
 
 
-@few
-@given(stories, rules)
-def test_a_record_folded_twice_at_once_changes_no_decision(story: list[Event], rule: str) -> None:
-    once, twice = play_out(story, rule), play_out(story, rule, Twice)
-    assert once.decided() == twice.decided()
-    assert once.deadline() == twice.deadline()
+def fact(id: str = "m", learned: timedelta = timedelta(), station: str | None = "A", source: str = "ocpp") -> Message:
+    where = Physical(station=station)
+    return compose(
+        StationSeen(), id=id, time=NOW - timedelta(days=9), recorded=NOW + learned, source=source, site="s", at=where
+    )
 
 
-@few
-@given(stories, rules)
-def test_a_record_folded_again_a_day_later_changes_no_decision(story: list[Event], rule: str) -> None:
-    play = play_out(story, rule)
-    play.now += timedelta(days=1)
-    play.settle()
-    state, deadline, seq = play.state, play.deadline(), play.state.seen
-    for record in [r for r in play.log if not r.decided]:
-        for index, message in enumerate(record.messages):
-            state = fold(state, message, Position(seq, index))
-        written = decide(state, play.now)
-        assert not written, f"after {record.messages[0]}: {written[0]}"
-    play.state = state
-    assert play.deadline() == deadline
+def test_of_an_unknown_place_nothing_is_a_repeat() -> None:
+    assert not repeated(None, fact())
+    assert hear(None, fact("a")) == Heard(("a",), NOW)
 
 
-@few
-@given(stories, rules)
-def test_the_log_read_again_gives_the_same_decisions(story: list[Event], rule: str) -> None:
-    play = play_out(story, rule)
-    state = SiteState("depot")
-    for record in play.log:
-        if record.now is not None:
-            assert state.seen == record.seen
-            assert decide(state, record.now) == list(record.messages)
-        for index, message in enumerate(record.messages):
-            state = fold(state, load(line(message)), Position(record.seq, index))
+def test_a_fact_of_the_same_id_is_a_repeat() -> None:
+    known = hear(hear(None, fact("a")), fact("b"))
+    assert known.ids == ("a", "b")
+    assert repeated(known, fact("a"))
+    assert not repeated(known, fact("c"))
+
+
+def test_what_was_learned_long_before_the_newest_is_a_repeat_whatever_its_id() -> None:
+    known = hear(None, fact("a"))
+    assert not repeated(known, fact("b", -SKEW))
+    assert repeated(known, fact("b", -SKEW - timedelta(microseconds=1)))
+
+
+def test_the_newest_moment_never_goes_back() -> None:
+    known = hear(hear(None, fact("a")), fact("b", -SKEW))
+    assert known.newest == NOW
+    assert hear(known, fact("c", SKEW)).newest == NOW + SKEW
+
+
+def test_the_ids_are_bounded_and_the_oldest_is_forgotten() -> None:
+    known = hear(None, fact("first"))
+    for number in range(KEPT):
+        known = hear(known, fact(str(number)))
+    assert len(known.ids) == KEPT == 256
+    assert known.ids[-1] == "255"
+    assert not repeated(known, fact("first"))
+
+
+def test_each_source_tells_of_each_station_in_an_order_of_its_own() -> None:
+    assert place(fact()) == ("ocpp", "A")
+    assert place(fact(station=None, source="oscp:dso")) == ("oscp:dso", "")
+
+
+def test_another_process_with_other_hashes_decides_the_same() -> None:
+    here = Path(__file__).parents[3]
+    environment = os.environ | {"PYTHONHASHSEED": "4711", "PYTHONPATH": str(here)}
+    command = [sys.executable, "-m", "tests.core.site.fixed"]
+    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == fixed.told()

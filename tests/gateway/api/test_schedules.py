@@ -18,7 +18,9 @@ async def test_a_table_is_taken_over_and_counted(running: Running) -> None:
     status, told, reply = await running.ask("POST", PATH, CSV, headers={"X-File-Name": "plan.csv"})
     assert status == 200
     assert (told["added"], told["assigned"], told["quarantined"]) == (2, 2, [])
-    assert int(reply.headers["Busbar-Position"]) > 0
+    record = await running.log.get(int(reply.headers["Busbar-Position"]))
+    assert record is not None
+    assert "schedule.imported" in {m.type for m in record.messages}
     assert [m.at.vehicle for m in await running.messages("work.assigned")] == ["BUS-1", "BUS-2"]
     (evidence,) = await running.messages("evidence.received")
     assert evidence.body.model_dump()["frame"].encode() == CSV

@@ -1,0 +1,81 @@
+"""What a person decides on a page: which vehicle stands at a connector, as a fact with who and why."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from core.messages import Physical, Position, compose, identify
+from core.messages.base import canonical
+from core.messages.evidence import EvidenceReceived
+from core.messages.vehicle import VehiclePlaced
+from core.ports import HttpRequest
+from gateway.pages.views import StationView
+
+if TYPE_CHECKING:
+    from gateway.wiring import Hub
+
+KEPT = ("vehicle", "evse", "why")
+
+
+class Wrong(ValueError):
+    """A field that cannot be taken; its text names the field and what to do."""
+
+
+class Acts:
+    """Takes forms as evidence and fact in one record."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._numbers = itertools.count(1)
+
+    async def place(self, request: HttpRequest, view: StationView, fields: Mapping[str, str]) -> Position:
+        """`vehicle.placed`, until that vehicle is unplugged.
+
+        Raises:
+            Wrong: the vehicle or the connector is not known here.
+            core.ports.NotStored: nothing was acknowledged.
+        """
+        vehicle, evse = _vehicle(view, fields), _evse(view, fields)
+        who = request.headers.get("busbar-user", "local")
+        now = self._hub.clock.now()
+        evidence = compose(
+            EvidenceReceived(
+                protocol="pages",
+                peer=who,
+                frame=canonical({name: fields.get(name, "")[:200] for name in KEPT}),
+                subject=f"{request.method} {request.path}"[:200],
+            ),
+            id=identify("pages", self._hub.settings.gateway, self._hub.epoch, next(self._numbers)),
+            time=now,
+            source=f"pages:{who}",
+            site=view.site,
+            at=Physical(station=view.station, evse=evse),
+        )
+        fact = compose(
+            VehiclePlaced(who=who, why=fields.get("why", "")[:200]),
+            id=identify(evidence.id, VehiclePlaced.TYPE),
+            time=now,
+            source=f"person:{who}",
+            site=view.site,
+            at=Physical(vehicle=vehicle, station=view.station, evse=evse),
+            causes=[evidence.id],
+        )
+        return await self._hub.journal.append(view.site, [evidence, fact])
+
+
+def _vehicle(view: StationView, fields: Mapping[str, str]) -> str:
+    vehicle = fields.get("vehicle", "").strip()
+    if vehicle in view.vehicles:
+        return vehicle
+    if not vehicle:
+        raise Wrong("Vehicle: say which bus stands here.")
+    raise Wrong(f"Vehicle: no bus is called {vehicle[:64]} here. Next: choose one of the list, or declare it.")
+
+
+def _evse(view: StationView, fields: Mapping[str, str]) -> int:
+    for connector in view.connectors:
+        if str(connector.evse) == fields.get("evse", ""):
+            return connector.evse
+    raise Wrong(f"Connector: {view.station} has no such connector. Next: choose one of the list.")

@@ -1,0 +1,138 @@
+"""What a person decides by hand, over real HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.settings.models import User
+from tests.gateway.api.conftest import NOW, Running, Start
+
+
+async def test_a_departure_by_hand_is_an_import_like_any_other(running: Running) -> None:
+    body = {"vehicle": "BUS-1", "time": "06:20", "km": 180, "why": "extra service"}
+    status, told, reply = await running.ask("POST", "/sites/depot/departures", body)
+    assert (status, told["added"], told["assigned"], told["format"]) == (200, 1, 1, "hand")
+    assert reply.headers["Busbar-Position"]
+    (received,) = await running.messages("schedule.received")
+    assert (received.body.model_dump()["who"], received.body.model_dump()["why"]) == ("local", "extra service")
+    (planned,) = await running.messages("work.planned")
+    assert planned.at.begins is not None
+    assert planned.at.begins.isoformat() == "2026-11-26T05:20:00+00:00"
+
+
+async def test_a_departure_needs_a_known_vehicle_one_goal_and_a_time_to_come(running: Running) -> None:
+    good = {"vehicle": "BUS-1", "time": "06:20", "km": 180}
+    for change, expected in (
+        ({"vehicle": "BUS-9"}, 404),
+        ({"kwh": 10}, 422),
+        ({"km": None}, 422),
+        ({"time": "25:99"}, 422),
+        ({"time": "2026-11-24T06:20+01:00"}, 422),
+        ({"time": "2027-11-24T06:20+01:00"}, 422),
+        ({"colour": "red"}, 422),
+        ({"km": -4}, 422),
+    ):
+        status, told, _ = await running.ask("POST", "/sites/depot/departures", {**good, **change})
+        assert (status, bool(told["next"])) == (expected, True), change
+    assert await running.messages("schedule.received") == []
+
+
+async def test_a_time_with_a_date_is_local_where_it_has_no_offset(running: Running) -> None:
+    body = {"vehicle": "BUS-1", "time": "2026-11-27T06:20", "soc": 0.9}
+    await running.ask("POST", "/sites/depot/departures", body)
+    (planned,) = await running.messages("work.planned")
+    assert planned.at.begins is not None
+    assert planned.at.begins.isoformat() == "2026-11-27T05:20:00+00:00"
+
+
+async def test_a_vehicle_is_placed_by_the_bays_name_or_by_station_and_evse(running: Running) -> None:
+    for place in ({"station": "Bay 3"}, {"station": "CP-02", "evse": 2}):
+        status, told, _ = await running.ask("POST", "/sites/depot/assignments", {"vehicle": "BUS-1", **place})
+        assert (status, told["at"]) == (200, {"vehicle": "BUS-1", "station": "CP-02", "evse": 2})
+    placed = await running.messages("vehicle.placed")
+    assert len(placed) == 2
+    assert placed[0].body.model_dump()["who"] == "local"
+    assert placed[0].causes
+
+
+async def test_a_place_that_is_none_is_refused_with_those_that_there_are(running: Running) -> None:
+    for place, expected in (
+        ({"station": "Bay 9"}, 404),
+        ({"station": "CP-02"}, 422),
+        ({"station": "CP-01", "evse": 2}, 422),
+    ):
+        status, told, _ = await running.ask("POST", "/sites/depot/assignments", {"vehicle": "BUS-1", **place})
+        assert (status, bool(told["next"])) == (expected, True)
+
+
+async def test_a_cap_holds_until_its_end_and_lowers_the_wish(running: Running) -> None:
+    status, told, _ = await running.ask("POST", "/stations/CP-01/limit", {"kw": 0, "for_s": 7200, "why": "smell"})
+    assert status == 200
+    (limited,) = await running.messages("station.limited")
+    assert limited.at.ends is not None
+    assert 7190 < (limited.at.ends - NOW).total_seconds() < 7260
+    assert limited.id == told["id"]
+    await running.hub.controllers["depot"].settled(await running.log.last())
+    hand = running.hub.controllers["depot"].state.dispatch.stations["CP-01"].hand
+    assert hand is not None
+    assert hand.id == limited.id
+
+
+async def test_a_cap_that_means_nothing_is_refused(running: Running) -> None:
+    for station, body, expected in (
+        ("CP-99", {"kw": 10, "for_s": 60}, 404),
+        ("CP-01", {"kw": -1, "for_s": 60}, 422),
+        ("CP-01", {"kw": 10, "for_s": 0}, 422),
+        ("CP-01", {"kw": 10, "for_s": 10**8}, 422),
+    ):
+        status, told, _ = await running.ask("POST", f"/stations/{station}/limit", body)
+        assert (status, bool(told["next"])) == (expected, True)
+    assert await running.messages("station.limited") == []
+
+
+async def test_a_station_is_let_in_with_a_password_and_no_power_of_its_own(running: Running) -> None:
+    body = {"station": "CP-77", "site": "depot", "node": "P1", "connectors_kw": [90, 90]}
+    status, told, _ = await running.ask("POST", "/stations", body)
+    assert (status, told["station"], told["safe_kw"], told["connectors_kw"]) == (200, "CP-77", 0.0, [90, 90])
+    known = running.hub.feed.directory.station("CP-77")
+    assert known is not None
+    assert running.hub.secrets.get(known.credential)
+    status, told, _ = await running.ask("POST", "/stations", body)
+    assert (status, told["type"]) == (409, "urn:busbar:problem:station-known")
+
+
+async def test_a_station_at_a_place_that_is_none_is_refused(running: Running) -> None:
+    for change, expected in (({"node": "P9"}, 404), ({"site": "nowhere"}, 404), ({"connectors_kw": []}, 422)):
+        body = {"station": "CP-77", "site": "depot", "node": "P1", "connectors_kw": [90], **change}
+        status, told, _ = await running.ask("POST", "/stations", body)
+        assert (status, bool(told["next"])) == (expected, True)
+
+
+async def test_a_hub_that_cannot_reload_says_so(running: Running) -> None:
+    if hasattr(running.hub, "reload"):
+        return
+    status, told, _ = await running.ask("POST", "/reload", {})
+    assert (status, bool(told["next"])) == (501, True)
+
+
+async def test_who_decides_stands_in_the_fact(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret-token")
+    (tmp_path / "viewer").write_text("viewer-token")
+    users = (
+        User(name="anna", role="operator", token="file:token"),
+        User(name="vera", role="viewer", token="file:viewer"),
+    )
+    running = await start(users=users)
+    body = {"kw": 20, "for_s": 60}
+    status, _, _ = await running.ask("POST", "/stations/CP-01/limit", body)
+    assert status == 401
+    status, _, _ = await running.ask(
+        "POST", "/stations/CP-01/limit", body, headers={"Authorization": "Bearer viewer-token"}
+    )
+    assert status == 403
+    status, _, _ = await running.ask(
+        "POST", "/stations/CP-01/limit", body, headers={"Authorization": "Bearer secret-token"}
+    )
+    assert status == 200
+    (limited,) = await running.messages("station.limited")
+    assert (limited.body.model_dump()["who"], limited.source) == ("anna", "person:anna")

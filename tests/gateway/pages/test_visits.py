@@ -1,0 +1,144 @@
+"""What people do on pages: sign in and out, post forms; and what a page says when something is missing or broken."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from core.messages.vehicle import VehiclePlaced
+from gateway.settings.models import SiteSettings
+from tests.gateway.pages.conftest import TOKENS, Running, Start, field, form_token
+from tests.gateway.pages.depot import depot, rest
+
+
+async def test_a_person_says_which_vehicle_stands_here(running: Running) -> None:
+    fields = {"token": await form_token(running), "vehicle": "BUS-129", "evse": "1", "why": "I stand before it"}
+    status, _, reply = await running.post("/s/nord/stations/CP-02/vehicle", fields)
+    assert (status, reply.headers["Location"]) == (303, "/s/nord/stations/CP-02")
+    facts = [
+        m async for r in running.log.read(0, follow=False) for m in r.messages if isinstance(m.body, VehiclePlaced)
+    ]
+    assert [(m.at.vehicle, m.at.station, m.at.evse) for m in facts] == [("BUS-129", "CP-02", 1)]
+    body = facts[0].body
+    assert isinstance(body, VehiclePlaced)
+    assert (body.who, body.why) == ("local", "I stand before it")
+
+
+@pytest.mark.parametrize("fields", [{}, {"token": "wrong"}, {"token": "\u2603", "vehicle": "BUS-142", "evse": "1"}])
+async def test_a_form_without_its_token_changes_nothing(running: Running, fields: dict[str, str]) -> None:
+    before = await running.hub.log.last()
+    status, _, _ = await running.post("/s/nord/stations/CP-02/vehicle", fields)
+    assert status == 400
+    await rest(running.hub)
+    assert await running.hub.log.last() == before
+
+
+async def test_nobody_is_led_to_sign_in_and_back(start: Start) -> None:
+    running = await start(users=True)
+    status, text, _ = await running.get("/s/nord/night?follow=BUS-142")
+    assert status == 401
+    assert field(text, "next") == "/s/nord/night?follow=BUS-142"
+    fields = {"next": "/s/nord/night?follow=BUS-142", "access": TOKENS["viewer"]}
+    status, _, reply = await running.post("/sign-in", fields)
+    assert (status, reply.headers["Location"]) == (303, "/s/nord/night?follow=BUS-142")
+    cookie = reply.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    status, text, _ = await running.get("/s/nord")
+    assert status == 200
+    assert "viewer (viewer)" in text
+
+
+async def test_a_wrong_token_signs_nobody_in(start: Start) -> None:
+    running = await start(users=True, night=False)
+    status, text, reply = await running.post("/sign-in", {"access": "guess", "next": "/"})
+    assert status == 400
+    assert "Set-Cookie" not in reply.headers
+    assert "nobody is known by it" in text
+    assert "guess" not in text
+
+
+@pytest.mark.parametrize("next", ["//evil.example", "https://evil.example", "/\\evil.example", "x", ""])
+async def test_signing_in_never_leads_elsewhere(start: Start, next: str) -> None:
+    running = await start(users=True, night=False)
+    _, _, reply = await running.post("/sign-in", {"access": TOKENS["viewer"], "next": next})
+    assert reply.headers["Location"] == "/"
+
+
+async def test_a_viewer_sees_which_role_a_form_needs_and_may_not_post_it(start: Start) -> None:
+    running = await start(users=True)
+    await running.post("/sign-in", {"access": TOKENS["viewer"]})
+    _, text, _ = await running.get("/s/nord/stations/CP-02")
+    assert "the role operator is needed" in text
+    status, text, _ = await running.post("/s/nord/stations/CP-02/vehicle", {"vehicle": "BUS-142", "evse": "1"})
+    assert status == 403
+    assert "operator" in text
+
+
+async def test_signing_out_forgets_the_token(start: Start) -> None:
+    running = await start(users=True)
+    await running.post("/sign-in", {"access": TOKENS["operator"]})
+    token = await form_token(running)
+    status, _, _ = await running.post("/sign-out", {"token": token})
+    assert status == 303
+    assert (await running.get("/s/nord"))[0] == 401
+
+
+async def test_a_theme_is_kept_and_an_invented_one_is_not(running: Running) -> None:
+    await running.post("/theme", {"theme": "dark", "back": "/s/nord"})
+    assert 'data-theme="dark"' in (await running.get("/s/nord"))[1]
+    await running.post("/theme", {"theme": '"><script>', "back": "//evil.example"})
+    assert "data-theme" not in (await running.get("/s/nord"))[1]
+
+
+async def test_an_empty_site_says_what_will_stand_there_and_the_command_that_fills_it(start: Start) -> None:
+    running = await start(night=False, sites=(bare(),))
+    await rest(running.hub)
+    _, text, _ = await running.get("/s/nord")
+    assert "No departures tonight." in text
+    assert "busbar import FILE" in text
+    assert "3 stations" in text
+    for path in ("/s/nord/vehicles", "/s/nord/incidents", "/s/nord/night", "/s/nord/stations/CP-01"):
+        assert (await running.get(path))[0] == 200
+
+
+def bare() -> SiteSettings:
+    return depot(buses=()).model_copy(update={"sources": ()})
+
+
+async def test_several_sites_stand_on_the_first_page(start: Start) -> None:
+    other = depot(buses=()).model_copy(update={"id": "sued", "name": "Depot Sued", "stations": ()})
+    running = await start(sites=(depot(), other))
+    status, text, _ = await running.get("/")
+    assert status == 200
+    assert text.index("Depot Nord") < text.index("Depot Sued")
+
+
+async def test_unreadable_read_models_show_the_last_known_state_with_its_age(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, before, _ = await running.get("/s/nord")
+
+    def broken() -> None:
+        raise OperationalError("select", {}, Exception("disk"))
+
+    monkeypatch.setattr(running.hub.api.models, "reading", broken)
+    status, text, _ = await running.get("/s/nord")
+    assert status == 503
+    assert "Last known, from 01:12" in re.sub(r"<[^>]*>", "", text)
+    assert "BUS-117" in before
+    assert "BUS-117" in text
+
+
+async def test_a_defect_is_a_page_with_a_reference_into_the_log(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(running.hub.api.models, "reading", defect)
+    status, text, _ = await running.get("/s/nord")
+    assert status == 500
+    assert re.search(r"log entry http-\d+", text)
