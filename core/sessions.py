@@ -253,6 +253,8 @@ def _metered(state: Sessions, message: Message, body: SessionMetered) -> Session
         return state
     if body.transaction is None:
         session = running(state, station, message.at.evse)
+        if session is not None and message.time < session.started:
+            session = None
     else:
         state, session = _adopt(state, message, body.transaction)
     evse = message.at.evse if message.at.evse is not None else (session.evse if session else None)
@@ -277,7 +279,9 @@ def _late(session: Session, point: MeterPoint) -> bool:
 
 
 def _read(plug: Plug, message: Message, body: SessionMetered) -> Plug:
-    """The plug with fresher readings; an older sample never replaces a newer one."""
+    """The plug with fresher readings; an older sample never replaces a newer one, nor tells of a later plug-in."""
+    if plug.since is not None and message.time < plug.since:
+        return plug
     if body.power_kw is not None and (plug.power_at is None or message.time > plug.power_at):
         plug = replace(plug, power_kw=body.power_kw, power_at=message.time, power_by=message.id)
     if body.soc is not None and (plug.soc_at is None or message.time > plug.soc_at):

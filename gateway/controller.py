@@ -44,6 +44,7 @@ class SiteController:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._settled = 0
         self._seen = 0
+        self._rested = clock.now()
         self._task: asyncio.Task[None] | None = None
         self.decided: list[Callable[[Record, float], None]] = []
 
@@ -116,7 +117,8 @@ class SiteController:
                 continue
 
     def _deadline(self) -> datetime | None:
-        return next_deadline(self.state, self._clock.now(), self._memo)
+        """From the moment at which everything was said: what fell due since then is not slept over."""
+        return next_deadline(self.state, self._rested, self._memo)
 
     def _fold_all(self) -> None:
         while self._records:
@@ -141,6 +143,7 @@ class SiteController:
         for _ in range(ROUNDS):
             now = self._clock.now()
             messages = decide(self.state, now, self._memo)
+            self._rested = now
             if not messages:
                 await self._desired.delivered(self.site)
                 return

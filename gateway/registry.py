@@ -37,7 +37,7 @@ def find(name: str) -> type[Adapter]:
         raise AdapterMissing(f"no installed package offers an adapter `{name}`", hint)
     try:
         return cast(type[Adapter], points[name].load())
-    except Exception as error:  # noqa: BLE001 because: another distribution's import may fail in any way, and is one finding
+    except Exception as error:
         what = f"adapter `{name}` ({points[name].value}) cannot be loaded: {type(error).__name__}: {error}"
         raise AdapterMissing(what, "install its package again, or take its table out") from error
 

@@ -83,7 +83,7 @@ def ceiling(outlet: Outlet, station: StationState | None, plug: Plug | None, gri
     charger may still follow a schedule that was replaced less than the guard time ago, and any of its steps.
     """
     possible = station.possible if station else ()
-    default = _default(outlet, possible, plug, grid, guard)
+    default = _default(outlet, possible, plug, grid)
     result = np.zeros_like(grid)
     hidden = np.zeros(len(grid), dtype=bool)
     for candidate in _of_transaction(outlet, possible, plug):
@@ -128,16 +128,16 @@ def _running(installed: Installed, grid: Grid) -> NDArray[np.bool_]:
     return before
 
 
-def _default(outlet: Outlet, possible: Sequence[Possible], plug: Plug | None, grid: Grid, guard: int) -> Watts:
-    """What holds where no schedule of the transaction does."""
+def _default(outlet: Outlet, possible: Sequence[Possible], plug: Plug | None, grid: Grid) -> Watts:
+    """What holds where no schedule of the transaction does; the guard time is counted once, by whoever looks behind it."""
     level = np.zeros_like(grid)
     known = np.zeros(len(grid), dtype=bool)
     for candidate in possible:
         if candidate.installed.purpose != "default" or candidate.installed.evse not in (0, outlet.evse):
             continue
-        applies = _applies(candidate, grid, guard)
+        applies = _applies(candidate, grid, 0)
         level = np.where(applies, np.maximum(level, sample(candidate.installed.steps, grid)), level)
-        known |= applies & _hides(candidate, grid, guard)
+        known |= applies & _hides(candidate, grid, 0)
     busy = plug is not None and (plug.plugged or (plug.power_kw or 0.0) > 0.0)
     unknown = outlet.rating_w if busy else outlet.safe_w
     result: Watts = np.where(known, level, np.maximum(level, unknown))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,20 +23,42 @@ FLAP = timedelta(minutes=2)
 LOUD = ("over_kw", "rows", "left")
 """Numbers whose change is worth an update; the others keep the value they had."""
 
-EVALUATORS: tuple[Callable[[Facts, World, datetime], Iterator[Condition]], ...] = (
-    offline,
-    commands,
-    faults,
-    strangers,
-    sources,
-    meters,
-    limits,
-    feeds,
-    departures,
+Evaluate = Callable[[Facts, World, datetime], Iterator[Condition]]
+Inputs = Callable[[Facts, World], tuple[object, ...]]
+
+EVALUATORS: tuple[tuple[Evaluate, Inputs], ...] = (
+    (offline, lambda facts, world: (facts.links, *_yard(world))),
+    (commands, lambda facts, world: (facts.orders, facts.links, *_yard(world))),
+    (faults, lambda facts, world: (facts.statuses, *_yard(world))),
+    (strangers, lambda facts, world: (facts.identified, *_yard(world))),
+    (sources, lambda facts, world: (facts.sources, facts.contacts, world.config)),
+    (meters, lambda facts, world: (facts.watches, world.config)),
+    (limits, lambda facts, world: (facts.envelope, world.config)),
+    (feeds, lambda facts, world: (facts.feeds, world.config)),
+    (departures, lambda facts, world: (world.readiness, world.open)),
 )
-"""Every kind of condition; a new kind is one more function."""
+"""Every kind of condition with what it is evaluated from; a new kind is one more function."""
 
 Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one evaluator said, from which inputs, and until when it says the same."""
+
+    inputs: tuple[object, ...]
+    conditions: tuple[Condition, ...]
+    until: datetime | None
+
+
+Known = MutableMapping[Evaluate, Evaluated]
+"""What may be remembered between evaluations; without it the conditions are the same."""
+
+
+def _yard(world: World) -> tuple[object, ...]:
+    """Who stands where, in which session, and how the departures look."""
+    standing = tuple((place, plug.plugged, plug.session, plug.began) for place, plug in sorted(world.plugs.items()))
+    return (world.config, world.readiness, tuple(sorted(world.vehicles.items())), standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +94,29 @@ def fold(state: IncidentsState, message: Message) -> IncidentsState:
     return state if facts is state.facts else replace(state, facts=facts)
 
 
-def conditions(state: IncidentsState, world: World, now: datetime) -> tuple[Condition, ...]:
+def conditions(state: IncidentsState, world: World, now: datetime, known: Known | None = None) -> tuple[Condition, ...]:
     """Every condition that the facts speak about, active or gone, in the order of kind and subject."""
     world = replace(world, open=state.open)
-    found = [condition for evaluate in EVALUATORS for condition in evaluate(state.facts, world, now)]
+    known = {} if known is None else known
+    found: list[Condition] = []
+    for evaluate, inputs in EVALUATORS:
+        given = inputs(state.facts, world)
+        before = known.get(evaluate)
+        if before is None or not _same(before.inputs, given) or (before.until is not None and now >= before.until):
+            fresh = tuple(evaluate(state.facts, world, now))
+            before = known[evaluate] = Evaluated(given, fresh, _next(fresh, now))
+        found += before.conditions
     return tuple(sorted(found, key=lambda c: (c.kind, c.subject)))
+
+
+def _same(before: tuple[object, ...], given: tuple[object, ...]) -> bool:
+    """The very same maps, and equal rows."""
+    return all(a is b or (isinstance(a, tuple) and a == b) for a, b in zip(before, given, strict=True))
+
+
+def _next(found: Iterable[Condition], now: datetime) -> datetime | None:
+    """When an evaluator could say something else by time alone."""
+    return min((moment for condition in found for moment in condition.moments if moment > now), default=None)
 
 
 def decide(state: IncidentsState, found: Iterable[Condition], now: datetime, scribe: Scribe) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.incidents import Evaluate, Evaluated
 from core.messages import Message
 from core.messages.site import SiteConfig
 from core.readiness.outlook import Subject
@@ -22,6 +23,8 @@ class Memo:
     subjects: dict[tuple[str, str], tuple[Subject, Message | None, datetime | None]] = field(default_factory=dict)
     """Departure to (what was known, its last assessment, deadline)."""
 
+    conditions: dict[Evaluate, Evaluated] = field(default_factory=dict)
+    """What each evaluator of incidents said last."""
     rested: object | None = None
     """The state about which everything was said."""
     config: SiteConfig | None = None

@@ -381,14 +381,14 @@ def _key_of(subject: Subject) -> tuple[str, str]:
     return need.vehicle, need.departs.isoformat()
 
 
-def _conditions(state: SiteState, config: SiteConfig, now: datetime) -> tuple[Condition, ...]:
+def _conditions(state: SiteState, config: SiteConfig, now: datetime, memo: Memo) -> tuple[Condition, ...]:
     standing = {bay: plug.vehicle for bay, plug in state.sessions.plugs.items() if plug.vehicle is not None}
     world = World(config=config, plugs=state.sessions.plugs, vehicles=standing, readiness=state.readiness.last)
-    return incidents.conditions(state.incidents, world, now)
+    return incidents.conditions(state.incidents, world, now, memo.conditions)
 
 
 def _incidents(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
-    found = _conditions(state, config, now)
+    found = _conditions(state, config, now, memo)
     incidents.decide(state.incidents, found, now, scribe)
     return incidents.next_deadline(state.incidents, found, now)
 

@@ -18,12 +18,13 @@ from core.energy_system import Topology
 from core.envelopes import GridState
 from core.incidents import IncidentsState
 from core.messages import Message, Position
+from core.messages.session import SessionMetered
 from core.messages.site import SiteConfig, SiteConfigured
 from core.messages.station import StationAdmitted
 from core.readiness import ReadinessState
 from core.requirements import RequirementsState
 from core.sessions import Sessions
-from core.site.heard import Heard, hear, place, repeated
+from core.site.heard import Heard, Place, place, remember, repeated
 from core.vehicles import VehiclesState
 from core.work import WorkState
 
@@ -52,7 +53,7 @@ class SiteState:
     records: RecordsState = field(default_factory=RecordsState)
     versions: Map[str, int] = Map()
     """Per message type how many were folded: what tells a decision that its inputs are unchanged."""
-    heard: Map[tuple[str, str], Heard] = Map()
+    heard: Map[Place, Heard] = Map()
     """Per (source, station) the newest facts from outside; the core's own are read back once."""
 
 
@@ -76,10 +77,9 @@ def fold(state: SiteState, message: Message, position: Position) -> SiteState:
     A fact from outside that was folded before changes nothing but `seen`.
     """
     if message.source != "core" and not message.type.startswith("evidence."):
-        known = state.heard.get(place(message))
-        if repeated(known, message):
+        if repeated(state.heard.get(place(message)), message):
             return replace(state, seen=position.seq)
-        state = replace(state, heard=state.heard.set(place(message), hear(known, message)))
+        state = replace(state, heard=remember(state.heard, message))
     state = _folded(state, message, position)
     body = message.body
     if isinstance(body, SiteConfigured):
@@ -93,12 +93,22 @@ def _folded(state: SiteState, message: Message, position: Position) -> SiteState
     """Every part after the message."""
     changed: dict[str, Any] = {}
     for name, part in PARTS.items():
+        if name == "vehicles" and _of_an_earlier_plug_in(changed.get("sessions", state.sessions), message):
+            continue
         before = getattr(state, name)
         after = part(before, message)
         if after is not before:
             changed[name] = after
     versions = state.versions.set(message.type, state.versions.get(message.type, 0) + 1)
     return replace(state, seen=position.seq, versions=versions, **changed)
+
+
+def _of_an_earlier_plug_in(plugs: Sessions, message: Message) -> bool:
+    """A sample that comes late says nothing about the vehicle that stands there since."""
+    if message.type != SessionMetered.TYPE or message.at.station is None or message.at.evse is None:
+        return False
+    plug = plugs.plugs.get((message.at.station, message.at.evse))
+    return plug is not None and plug.since is not None and message.time < plug.since
 
 
 def _placed(state: SiteState) -> SiteState:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.ports import Handler, HttpRequest, HttpResponse
 from core.site import SiteState
@@ -25,6 +28,10 @@ from gateway.readmodels import ReadModels
 if TYPE_CHECKING:
     from gateway.wiring import Hub
 
+_log = logging.getLogger("busbar.api")
+LAG = {"reader": "readmodels"}
+BEHIND = 1000
+"""Records that the read models may lag before this hub counts as not ready."""
 AFTER = Query("after", "wait until the read models have this journal position", "integer")
 PAGE = (
     *(Query(name, f"only rows with this {name}") for name in FILTERS),
@@ -55,16 +62,20 @@ class Api:
 async def mount(hub: Hub) -> Api:
     """Serve the API on the hub's HTTP host; called once, before the listeners open. Close what it returns at the end.
 
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the read models' database cannot be opened.
+    A database that is away stops no site: reads are 503 until it is back.
     """
     models = ReadModels(hub.settings.database_url, hub.gather_s)
-    await models.open()
-    reads = Reads(models, hub.log, hub.clock, lambda site: _state(hub, site))
+    try:
+        await models.open()
+    except (SQLAlchemyError, OSError) as error:
+        _log.warning("read models cannot be opened: %s; next: see `database` in the settings", error)
+    reads = Reads(models, hub.log, hub.clock, lambda site: _state(hub, site), hub.feed.seq)
     desk, imports, events = Desk(hub), Imports(), Events(hub.log, hub.feed.seq)
     gauges = Gauges(hub.metrics, hub.clock, lambda site: _state(hub, site), tuple(hub.controllers))
     for take in (imports.take, events.take, models.take, gauges.take):
         hub.feed.follow(take)
+    models.applied.append(lambda seq: hub.metrics.set("journal_lag_messages", hub.feed.seq - seq, LAG))
+    hub.http.ready_checks["readmodels"] = lambda: _lagging(hub, models)
     models.start(hub.log, hub.feed.seq)
     schedules = Schedules(desk, imports)
     acts = Acts(desk, schedules)
@@ -73,6 +84,13 @@ async def mount(hub: Hub) -> Api:
     mount_all(hub.http, served)
     hub.http.stream(f"{BASE}/events", events.stream, mount="api")
     return Api(models, reads, acts, schedules, events, served)
+
+
+def _lagging(hub: Hub, models: ReadModels) -> str | None:
+    if not models.opened:
+        return "the read models' database cannot be opened"
+    behind = hub.feed.seq - models.seq
+    return f"the read models are {behind} records behind" if behind > BEHIND else None
 
 
 def _state(hub: Hub, site: str) -> SiteState | None:

@@ -46,9 +46,16 @@ class Reads:
     """All read handlers; works the same in a running hub and over an opened data folder."""
 
     def __init__(
-        self, models: ReadModels, log: Log, clock: Clock, state: Callable[[str], SiteState | None] = lambda site: None
+        self,
+        models: ReadModels,
+        log: Log,
+        clock: Clock,
+        state: Callable[[str], SiteState | None] = lambda site: None,
+        least: int = 0,
     ) -> None:
         self.models, self.log, self.clock, self.state = models, log, clock, state
+        self.least = least
+        """What the journal held when the hub began to answer: nobody is told less than that."""
         self.bodies = Bodies(models, log)
         self.lineage = Lineage(self.bodies)
 
@@ -79,12 +86,22 @@ class Reads:
         return await _paged(queries.page(self.models, of.table, asked))
 
     async def wait(self, request: HttpRequest) -> None:
-        """Where the request says `after`, wait until the read models have it.
+        """Wait until the read models have what the request says as `after`, and what there was at the start.
 
         Raises:
-            Refusal: they do not within five seconds.
+            Refusal: they do not within five seconds, or their database is away.
         """
-        after = whole(request, "after", 0, 0, 10**15)
+        if not self.models.opened:
+            away = "their database does not answer; sites are controlled all the same"
+            raise Refusal(
+                503,
+                "read-models-away",
+                "The read models cannot be read",
+                away,
+                "see `database` in the settings, or ask again",
+                {"Retry-After": "5"},
+            )
+        after = max(self.least, whole(request, "after", 0, 0, 10**15))
         if after and not await self.models.reached(after, AFTER_S):
             detail = f"the read models are at {self.models.seq}, {after} was asked for"
             raise Refusal(503, "not-yet", "Not there yet", detail, "ask again", {"Retry-After": "1"})

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.ports import Handler, HttpRequest, HttpResponse
 from gateway.api.answers import Refusal
 from gateway.http.host import HttpHost
+from gateway.http.problems import Problem
 from gateway.settings.models import Role
 
 BASE = "/api/v1"
 SMALL = 64 * 1024
 JSON = 1024 * 1024
+_log = logging.getLogger("busbar.api")
+AWAY = Problem(
+    503,
+    "read-models-away",
+    "The read models cannot be read",
+    "their database does not answer; sites are controlled all the same",
+    "see `database` in the settings, or ask again",
+    {"Retry-After": "5"},
+)
 FILE = 64 * 1024 * 1024
 
 
@@ -58,6 +70,9 @@ def guarded(handler: Handler) -> Handler:
             return await handler(request)
         except Refusal as refusal:
             return refusal.problem.response(request.path)
+        except SQLAlchemyError as error:
+            _log.warning("%s %s: %s", request.method, request.path, error)
+            return AWAY.response(request.path)
 
     return answer
 

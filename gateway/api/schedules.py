@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -16,8 +16,9 @@ from core.messages import Message, Position
 from core.messages.reasons import next_step, sentence
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
-from core.messages.work import ScheduleImported, ScheduleReceived
+from core.messages.work import ScheduleImported, ScheduleReceived, WorkStated
 from core.ports import HttpRequest, HttpResponse
+from core.work import WorkState
 from gateway.api import slices
 from gateway.api.answers import POSITION, Refusal, answered, flag
 from gateway.api.evidence import Desk, who
@@ -139,7 +140,9 @@ class Schedules:
         closed = await self._closings(fresh)
         if closed is None:
             return answered({"id": fresh[-1][-1].id, "look_at": "/api/v1/imports"}, 202, position)
-        held = [_same(_received(part)) for part in found.parts if part not in fresh]
+        state = self._desk.hub.controllers[found.config.id].state.work
+        now = self._desk.now()
+        held = [_same(part, state, found.config, now) for part in found.parts if part not in fresh]
         told = _told(found, _summed([*held, *(c.body for c in closed)]))
         position = max(position, *(c.position for c in closed)) if closed else position
         return answered(told if fresh else told | {"repeated": True}, 200, position)
@@ -229,7 +232,8 @@ class Schedules:
                 state = work.fold(state, message)
             closings = (m.body for m in scribe.messages if isinstance(m.body, ScheduleImported))
             body = _received(part)
-            outcomes.append(next((b for b in closings if b.import_id == body.import_id), _same(body)))
+            closing = next((b for b in closings if b.import_id == body.import_id), None)
+            outcomes.append(closing or _same(part, state, found.config, self._desk.now()))
         return answered(_told(found, _summed(outcomes)) | {"dry_run": True})
 
 
@@ -249,10 +253,19 @@ def _summed(outcomes: Sequence[ScheduleImported]) -> ScheduleImported:
     return ScheduleImported(import_id=outcomes[0].import_id, feed=outcomes[0].feed, refused=refused, **total)
 
 
-def _same(body: ScheduleReceived) -> ScheduleImported:
-    """The outcome of a file that holds already."""
+def _same(part: Sequence[Message], state: WorkState, config: SiteConfig, now: datetime) -> ScheduleImported:
+    """The outcome of a part that holds already: the core says nothing to it, so it is compared here."""
+    body = _received(part)
+    stated = {m.body.block.work: m.body.block for m in part if isinstance(m.body, WorkStated)}
+    vehicles = frozenset(vehicle.id for vehicle in config.vehicles)
+    found = work.difference(state.works, stated, body, vehicles, now)
     return ScheduleImported(
-        import_id=body.import_id, feed=body.feed, unchanged=body.stated, quarantined=body.quarantined
+        import_id=body.import_id,
+        feed=body.feed,
+        unchanged=body.stated - len(found.refused),
+        quarantined=body.quarantined,
+        refused=found.refused[:SHOWN],
+        refused_count=len(found.refused),
     )
 
 

@@ -40,6 +40,7 @@ class Night:
         stay: bool = False,
         ignore_grid: bool = False,
     ) -> None:
+        """`ignore_grid`: the hub hears the grid operator and obeys it not; a test must see that."""
         self.scenario = scenario
         self.keep = keep
         self.say = say
@@ -59,7 +60,9 @@ class Night:
             "heartbeat_interval_s": 600,
         }
         ocpp = {"host": "127.0.0.1", "port": 0, "tls": STATIONS, "security_profile": 2}
-        oscp = {"base_url": "http://127.0.0.1:0", "peers": [] if ignore_grid else [peer]}
+        oscp = {"base_url": "http://127.0.0.1:0", "peers": [peer]}
+        if ignore_grid:
+            site = {**site, "sources": []}
         return HubSettings.model_validate(
             {
                 "gateway": "demo",

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.pages.steps import limit_at, merged
-from gateway.pages.views import Departure, Limit, NightView, Step
+from gateway.pages.steps import Grid, joined, limit_at, merged
+from gateway.pages.views import Departure, Limit, NightView
 
 ALL, AHEAD, STAYS = 40, timedelta(hours=6), timedelta(minutes=30)
-TABLE = timedelta(minutes=15)
+TABLE_S = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +46,34 @@ class Quarter:
 
 
 def quarters(view: NightView) -> tuple[Quarter, ...]:
-    """The picture as numbers, one row per quarter of an hour."""
+    """The picture as numbers, one row per quarter of an hour; the running one shows what is measured of it."""
     limits = merged(view.limits)
-    out, at = [], view.begins
-    while at < view.ends:
-        ends, measured = at + TABLE, at < view.now
-        until = min(ends, view.now) if measured else ends
-        known = [s for s in (limit_at(limits, at), limit_at(limits, ends - timedelta(seconds=1))) if s]
-        powers = [s for v in view.vehicles for s in (v.measured if measured else v.planned)]
-        imported = mean(view.imported if measured else view.import_planned, at, until)
-        building = mean(view.building if measured else view.building_planned, at, until)
-        charging = total(powers, at, until)
-        out.append(Quarter(at, measured, min(known, key=lambda s: s.kw, default=None), imported, building, charging))
-        at = ends
+    on = _grid(view)
+    imported = joined(view.imported, view.import_planned, on, "mean")
+    building = joined(view.building, view.building_planned, on, "mean")
+    charging = [0.0] * len(imported)
+    for vehicle in view.vehicles:
+        for slot, kw in enumerate(joined(vehicle.measured, vehicle.planned, on)):
+            charging[slot] += kw or 0.0
+    out = []
+    for slot, edge in enumerate(on.edges[:-1]):
+        if edge % TABLE_S:
+            continue  # because: that is the rest of the running quarter
+        begins = view.begins + timedelta(seconds=edge)
+        limit = _lowest(limits, begins)
+        out.append(Quarter(begins, on.measured(slot), limit, imported[slot], building[slot], charging[slot]))
     return tuple(out)
 
 
-def mean(steps: Sequence[Step], begins: datetime, ends: datetime) -> float | None:
-    """The mean over what is covered of the window; None where nothing is."""
-    parts = [((min(s.ends, ends) - max(s.begins, begins)).total_seconds(), s.kw) for s in steps]
-    parts = [(seconds, kw) for seconds, kw in parts if seconds > 0]
-    covered = sum(seconds for seconds, _ in parts)
-    return sum(seconds * kw for seconds, kw in parts) / covered if covered else None
+def _grid(view: NightView) -> Grid:
+    span = round((view.ends - view.begins).total_seconds())
+    now = round((view.now - view.begins).total_seconds())
+    edges = {*range(0, span, TABLE_S), span} | ({now} if 0 < now < span else set())
+    return Grid(view.begins, view.now, tuple(sorted(edges)))
 
 
-def total(steps: Sequence[Step], begins: datetime, ends: datetime) -> float:
-    """The mean of the sum over the window; what is not covered counts as 0."""
-    window = (ends - begins).total_seconds()
-    found = ((min(s.ends, ends) - max(s.begins, begins)).total_seconds() * s.kw for s in steps)
-    return sum(e for e in found if e > 0) / window
+def _lowest(limits: Sequence[Limit], begins: datetime) -> Limit | None:
+    """The lowest limit of a quarter, by its two ends."""
+    ends = begins + timedelta(seconds=TABLE_S - 1)
+    known = [s for s in (limit_at(limits, begins), limit_at(limits, ends)) if s]
+    return min(known, key=lambda s: s.kw, default=None)

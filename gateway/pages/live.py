@@ -73,9 +73,11 @@ class Live:
                 if sent.get(name) != part:
                     await writer.write(_event("part", part, position))
             sent = page.moving
-            for text, alert in teller.hear(await self._look(site), time.monotonic()):
+            view = await self._look(site)
+            for text, alert in teller.hear(view, time.monotonic()):
                 await writer.write(_event("say", json.dumps({"text": text, "alert": alert}), position))
-            await writer.write(_event("beat", json.dumps(_hub_time(self._now(), zone)), position))
+            told = {"now": _hub_time(self._now(), zone), "incidents": len(view.incidents)}
+            await writer.write(_event("beat", json.dumps(told), position))
             await self._changed(waker)
             page, position = await self._page(request, asked)
 
@@ -138,8 +140,8 @@ def said(view: NowView, key: str) -> str:
     return f"{departure.vehicle} is now {STATES[departure.state]}{why}"
 
 
-def _hub_time(now: datetime, zone: str) -> dict[str, str]:
-    return {"now": f"{now.astimezone(ZoneInfo(zone)):%H:%M:%S}"}
+def _hub_time(now: datetime, zone: str) -> str:
+    return f"{now.astimezone(ZoneInfo(zone)):%H:%M:%S}"
 
 
 def _event(name: str, data: str, position: int) -> bytes:

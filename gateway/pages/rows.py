@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import JSON, Integer, and_, cast, func, or_, select, type_coerce
 
 from gateway.readmodels import ReadModels
 from gateway.readmodels.rows import Doc, stamp
 from gateway.readmodels.tables import CONCEPTS, messages
 
+MEAN_US = 300_000_000
+"""Microseconds of a mean: the picture's grain."""
 MANY = 200_000
 """More rows than any page shows; a bound, not a page."""
 
@@ -47,6 +49,33 @@ class PageRows:
         for column, value in equal.items():
             query = query.where(table.c[column] == value)
         return await self._docs(query.order_by(table.c.rank, table.c.key).limit(MANY))
+
+    async def means(self, site: str, begins: datetime, ends: datetime) -> list[Doc]:
+        """Power of every session in means of five minutes: what a picture of many vehicles needs of its readings."""
+        table = CONCEPTS["samples"]
+        postgres = self.models.engine.dialect.name == "postgresql"
+        doc = cast(table.c.doc, JSON) if postgres else type_coerce(table.c.doc, JSON)
+        power, slot = doc["power_kw"].as_float(), table.c.rank / MEAN_US
+        query = (
+            select(table.c.session, func.min(table.c.begins).label("time"), func.avg(power).label("power_kw"))
+            .where(table.c.site == site, table.c.session.is_not(None), power.is_not(None))
+            .where(table.c.begins >= stamp(begins), table.c.begins < stamp(ends))
+            .group_by(table.c.session, func.floor(slot) if postgres else cast(slot, Integer))
+            .order_by(table.c.session, "time")
+        )
+        async with self.models.reading() as connection:
+            return [dict(row._mapping) for row in await connection.execute(query)]
+
+    async def meters(self, site: str, begins: datetime, ends: datetime) -> list[Doc]:
+        """Readings of the site's own meters."""
+        table = CONCEPTS["samples"]
+        query = select(table.c.doc).where(
+            table.c.site == site,
+            table.c.session.is_(None),
+            table.c.begins >= stamp(begins),
+            table.c.begins < stamp(ends),
+        )
+        return await self._docs(query.order_by(table.c.rank))
 
     async def newest_plans(self, site: str) -> dict[str, Doc]:
         """The newest assignment of each vehicle."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Literal
 
 from gateway.pages.views import Limit, Step
 
+CROWD = 40
+"""Above so many vehicles bands are feeders, rows are exceptions, and power is read in means of a slot."""
+Values = list[float | None]
+"""One value per slot; None is not known."""
 SLOT_S = 300
 """The picture's grain, seconds: finer than a pixel at 360, fine enough for a limit's edge (which splits slots)."""
 
@@ -52,9 +57,13 @@ def grid(begins: datetime, ends: datetime, now: datetime, splits: Iterable[datet
 
 
 def sample(
-    steps: Sequence[Step], on: Grid, how: Literal["mean", "most"] = "mean", *, until: int | None = None
+    steps: Sequence[Step], on: Grid, how: Literal["mean", "most", "spread"] = "mean", *, until: int | None = None
 ) -> list[float | None]:
-    """One value per slot over the part that `steps` cover; None where they say nothing. `until` cuts, in seconds."""
+    """One value per slot; None where `steps` say nothing. `until` cuts, in seconds.
+
+    `mean` is over the covered part, `most` the highest, `spread` the energy over the whole slot: what begins in the
+    middle of a slot was nothing before.
+    """
     sums = [0.0] * (len(on.edges) - 1)
     covered = [0] * len(sums)
     slot = 0
@@ -72,7 +81,17 @@ def sample(
             at += 1
     if how == "most":
         return [value if time > 0 else None for value, time in zip(sums, covered, strict=True)]
-    return [value / time if time > 0 else None for value, time in zip(sums, covered, strict=True)]
+    widths = [b - a for a, b in pairwise(on.edges)]
+    over = widths if how == "spread" else covered
+    return [value / wide if time > 0 else None for value, time, wide in zip(sums, covered, over, strict=True)]
+
+
+def joined(
+    measured: Sequence[Step], planned: Sequence[Step], on: Grid, how: Literal["mean", "spread"] = "spread"
+) -> Values:
+    """Measured before now, planned from now on."""
+    then, later = sample(measured, on, how, until=on.now_s), sample(planned, on, how)
+    return [then[i] if on.measured(i) else later[i] for i in range(len(then))]
 
 
 def value_at(steps: Sequence[Step], moment: datetime) -> float | None:

@@ -142,8 +142,10 @@ def ready_words(departure: Departure, zone: str, now: datetime) -> str:
         return "ready"
     if departure.ready_at is None:
         return "" if departure.final else ("not in time" if not departure.fine else words.UNKNOWN)
-    if departure.state == "met" or departure.ready_at <= now:
-        return f"since {words.moment(departure.ready_at, zone, now=now)}"
+    if departure.state == "met":
+        return f"since {words.moment(departure.ready_at, zone, now=now)}" if departure.ready_at <= now else "ready"
+    if departure.ready_at <= now:
+        return words.UNKNOWN  # because: it was to be ready by then and is not; the next assessment says when
     if departure.ready_at > departure.departs:
         return "not in time"
     return words.moment(departure.ready_at, zone, now=now)

@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, event, func, select
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.messages import Message, Position
@@ -44,24 +45,46 @@ class ReadModels:
         """Held by whoever decides what is applied next: the task, or a rebuild."""
         self._queue: deque[Record] = deque()
         self._arrived = asyncio.Event()
+        self._asked = asyncio.Event()
+        """Somebody waits for rows."""
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
+        self.opened = False
+        self.applied: list[Callable[[int], None]] = []
+        """Called with the last applied record after each transaction."""
         self.seq = 0
         """The last applied record."""
         self.moment: datetime | None = None
         """The newest moment at which the journal learned something."""
 
     async def open(self) -> None:
-        """Make the tables where they are missing; rows of another version are dropped, to be made again."""
+        """Make the tables where they are missing; rows of another version are dropped, to be made again.
+
+        A SQLite file that cannot be read is put aside and begun anew: everything in it follows from the journal.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database cannot be reached.
+        """
+        try:
+            await self._open()
+        except DatabaseError as error:
+            if isinstance(error, OperationalError) or not _put_aside(self.engine.url):
+                raise  # because: a database that is away or busy is not a broken one
+            _log.warning("read models cannot be read (%s); they are made anew", error)
+            await self.engine.dispose()
+            await self._open()
+
+    async def _open(self) -> None:
         async with self.engine.begin() as connection:
             await connection.run_sync(METADATA.create_all)
             found = (await connection.execute(select(checkpoint.c.seq, checkpoint.c.version))).first()
             if found is not None and found.version != VERSION:
                 await self._recreate(connection)
                 found = None
-            self.seq = found.seq if found is not None else 0
             newest = (await connection.execute(select(func.max(messages.c.recorded)))).scalar()
-            self.moment = datetime.fromisoformat(newest) if newest else None
+        self.seq = found.seq if found is not None else 0
+        self.moment = datetime.fromisoformat(newest) if newest else None
+        self.opened = True
 
     async def close(self) -> None:
         """Stop filling, close the database."""
@@ -84,6 +107,8 @@ class ReadModels:
         while True:
             try:
                 async with self._filling:
+                    if not self.opened:
+                        await self.open()
                     if self.seq > await log.last():
                         await self.drop()  # because: a database beside another journal
                     await self.catch_up(log, until)
@@ -102,9 +127,15 @@ class ReadModels:
                     await self.apply(batch)
                 for _ in batch:
                     self._queue.popleft()
-                if not self._waiting:
-                    await asyncio.sleep(self._gather_s)  # because: a hundred rows cost little more than one
+                await self._gather()
             self._arrived.clear()
+
+    async def _gather(self) -> None:
+        """Because a hundred rows cost little more than one: let records gather, unless somebody waits for their rows."""
+        self._asked.clear()
+        if not self._waiting:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), self._gather_s)
 
     async def catch_up(self, log: Log, until: int | None = None) -> None:
         """Apply everything that the log holds now (or up to `until`)."""
@@ -135,6 +166,8 @@ class ReadModels:
         moments = [message.recorded for record in fresh for message in record.messages]
         self.moment = max(moments + ([self.moment] if self.moment else []), default=None)
         self._release()
+        for observer in self.applied:
+            observer(self.seq)
 
     def _apply(self, connection: Connection, records: Sequence[Record]) -> None:
         self._rows.begin(connection)
@@ -166,6 +199,7 @@ class ReadModels:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (seq, future)
         self._waiting.append(entry)
+        self._asked.set()
         try:
             await asyncio.wait_for(future, within_s)
         except TimeoutError:
@@ -245,6 +279,14 @@ def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return stamp(value) if hasattr(value, "astimezone") else str(value)
+
+
+def _put_aside(url: URL) -> bool:
+    """Rename a broken SQLite file; False where there is none."""
+    if not url.drivername.startswith("sqlite") or not url.database or not Path(url.database).is_file():
+        return False
+    Path(url.database).replace(f"{url.database}.broken")
+    return True
 
 
 def _pragmas(connection: Any, record: Any) -> None:

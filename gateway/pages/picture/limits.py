@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.messages import words
 from gateway.pages.picture.marks import element, percent
-from gateway.pages.picture.scale import CHARACTER, MIDDLE, NARROW, TOP, Scale, fits
+from gateway.pages.picture.scale import CHARACTER, MIDDLE, TOP, Scale, fits
 from gateway.pages.views import Limit, NightView
 from gateway.pages.words import clock, limit_words
 
@@ -42,13 +42,13 @@ def names(limits: Sequence[Limit], on: Scale, zone: str) -> str:
         sign = signs[(limit.source, limit.fallback)]
         long = fits((len(kw) + len(source) + 1) * CHARACTER + 8, room) if room * MIDDLE > 40 else None
         number = kw.split(words.NBSP)[0]
-        short = _short((len(number) + 3) * CHARACTER, room)
+        short = fits((len(number) + 3) * CHARACTER, room)
         if long is not None:
             out += _label(kw, source, x, on.y(limit.kw), "l" if long == "l" else "m")
         if short is not None:
             below = {"l": "s", None: ""}.get(long, "n")
-            if short == "m" and below == "n":
-                continue
+            if short and below == "n":
+                continue  # because: what needs a wider picture is named in full there
             out += _label(number, sign, x, on.y(limit.kw), f"{below} {short}".strip())
     return out
 
@@ -56,10 +56,6 @@ def names(limits: Sequence[Limit], on: Scale, zone: str) -> str:
 def _text(limit: Limit, zone: str) -> tuple[str, str]:
     kw = words.amount(limit.kw, "kW")
     return kw, limit_words(limit, zone, kw=False)
-
-
-def _short(pixels: float, room: float) -> str | None:
-    return "" if room * NARROW >= pixels else "m" if room * MIDDLE >= pixels else None
 
 
 def _label(kw: str, source: str, x: float, y: float, width: str) -> str:
@@ -75,8 +71,9 @@ def key_lines(view: NightView, limits: Sequence[Limit]) -> list[str]:
     """`② grid operator, by OSCP, received 23:30`: what the signs of the narrow picture mean."""
     out = []
     for (source, fallback), sign in numbered(limits).items():
-        first = next(s for s in limits if (s.source, s.fallback) == (source, fallback))
-        said = limit_words(first, view.zone, kw=False)
-        heard = f", received {clock(first.heard, view.zone)}" if first.heard and not fallback else ""
+        own = [s for s in limits if (s.source, s.fallback) == (source, fallback)]
+        last = max(own, key=lambda s: (s.heard is not None, s.heard or s.begins))
+        said = limit_words(last, view.zone, kw=False)
+        heard = f", received {clock(last.heard, view.zone)}" if last.heard and not fallback else ""
         out.append(f"{sign} {said}{heard}")
     return out

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from core.messages import words
-from gateway.pages.picture.marks import area, element, outline, text, use
+from gateway.pages.picture.marks import area, element, outline, percent, text, use
 from gateway.pages.picture.scale import CHARACTER, ROW, UNIT, Scale, fits
-from gateway.pages.picture.stack import joined
+from gateway.pages.steps import joined
 from gateway.pages.views import Departure, NightVehicle, NightView
 from gateway.pages.words import STATES, clock, share, short_ids, spoken
 
@@ -49,7 +49,8 @@ def rows(view: NightView, shown: Sequence[NightVehicle], on: Scale, top: float) 
         )
     )
     silent += [_gaps(v, on, top + n * ROW) for n, v in enumerate(shown)]
-    links = [_link(v.departure, on, top + n * ROW, view, names) for n, v in enumerate(shown)]
+    silent += [_told(v.departure, top + n * ROW, view, names) for n, v in enumerate(shown)]
+    links = [_link(v.departure, on, top + n * ROW, view) for n, v in enumerate(shown)]
     return "".join(silent), "".join(links)
 
 
@@ -99,27 +100,40 @@ def _gaps(vehicle: NightVehicle, on: Scale, top: float) -> str:
         out += element(
             "rect", class_="gap", x=on.at(gap.begins), y=top + 3, width=f"{share_ * 100:.2f}%", height=ROW - 6
         )
-        width = fits(len(gap.reason) * CHARACTER + 8, 1 - x - share_)
-        if width is not None:
-            out += text(gap.reason, on.at(gap.ends), top + 14, f"sm mut {width or 'm'}", dx=5)
+        out += _reason(gap.reason, x, share_, top + 14)
     return out
 
 
-def _link(departure: Departure, on: Scale, top: float, view: NightView, names: Mapping[str, str]) -> str:
-    """The row's id, its shape at the departure, and what stands at the right; one link with a spoken label."""
+def _reason(reason: str, x: float, wide: float, y: float) -> str:
+    """A gap's reason inside its box, else right of it, at the narrowest picture that has the room."""
+    needed = len(reason) * CHARACTER + 8
+    inside, beside = fits(needed, wide), fits(needed, 1 - x - wide)
+    if inside is not None:
+        return text(reason, percent(x + wide / 2), y, f"sm mut mid halo {inside or 'm'}")
+    return "" if beside is None else text(reason, percent(x + wide), y, f"sm mut {beside or 'm'}", dx=5)
+
+
+def _told(departure: Departure, top: float, view: NightView, names: Mapping[str, str]) -> str:
+    """The row's id at the left; time, word and charge at the right. Silent: the link says it."""
     y, strong = top + 14, "" if departure.fine and departure.vehicle != view.follow else " b"
-    state = STATES[departure.state]
+    at = clock(departure.departs, view.zone)
+    return (
+        text(_tail(departure.vehicle, WIDE_ID), 0, y, f"end m{strong}", dx=-6)
+        + text(_tail(names[departure.vehicle], NARROW_ID), 0, y, f"end n{strong}", dx=-4)
+        + text(f"{at} {STATES[departure.state]}", "100%", y, f"m{strong}", dx=10)
+        + text(_charge(departure), "100%", y, "end mut m", dx=222)
+        + text(at, "100%", y, f"n{strong}", dx=8)
+    )
+
+
+def _link(departure: Departure, on: Scale, top: float, view: NightView) -> str:
+    """The whole row as a link with a spoken label, and the state's shape at the departure."""
     shape = SHAPES[departure.state]
-    parts = [
+    parts = (
         element("rect", class_="hit", x=0, y=top, width="100%", height=ROW),
-        text(_tail(departure.vehicle, WIDE_ID), 0, y, f"end m{strong}", dx=-6),
-        text(_tail(names[departure.vehicle], NARROW_ID), 0, y, f"end n{strong}", dx=-4),
         use(shape, on.at(departure.departs), top + 10),
-        text(f"{clock(departure.departs, view.zone)} {state}", "100%", y, f"m{strong}", dx=10),
-        text(_charge(departure), "100%", y, "end mut m", dx=222),
-        text(clock(departure.departs, view.zone), "100%", y, f"n{strong}", dx=8),
         use(shape, "100%", top + 10, 62, "n"),
-    ]
+    )
     href = f"/s/{quote(view.site, safe='')}/vehicles/{quote(departure.vehicle, safe='')}"
     return element("a", "".join(parts), href=href, class_="row", aria_label=spoken(departure, view.zone))
 

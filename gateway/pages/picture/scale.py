@@ -109,7 +109,7 @@ def scale(on: Grid, highest_kw: float, zone: str) -> Scale:
     top = max(highest_kw, 1.0) * 1.1
     rough = top / 4.5
     magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= rough * 0.999)
+    step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= rough * 0.999)
     return Scale(on, top, step, zone)
 
 

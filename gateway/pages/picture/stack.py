@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.pages.steps import Grid, sample
+from gateway.pages.steps import CROWD, Grid, Values, joined, sample
 from gateway.pages.views import NightVehicle, NightView, Step
 
-CROWD = 40
-"""Above so many vehicles bands are feeders and rows are exceptions."""
 FEEDERS, TROUBLED, EXCEPTIONS = 12, 8, 20
-Values = list[float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +31,6 @@ class Band:
 def crowded(view: NightView) -> bool:
     """Too many vehicles for a row each."""
     return len(view.vehicles) > CROWD
-
-
-def joined(measured: Sequence[Step], planned: Sequence[Step], on: Grid) -> Values:
-    """Measured before now, planned from now on."""
-    then, later = sample(measured, on, until=on.now_s), sample(planned, on)
-    return [then[i] if on.measured(i) else later[i] for i in range(len(then))]
 
 
 def bands(view: NightView, on: Grid) -> list[Band]:

@@ -78,6 +78,8 @@
     if (stopped) return;
     mark("● live " + asOf);
     live.classList.add("on");
+    const link = document.getElementById("nav-incidents");
+    if (link) link.textContent = "Incidents" + (told.incidents ? " (" + told.incidents + ")" : "");
     lost.hidden = true;
     body.classList.remove("stale");
     document.title = title;

@@ -115,7 +115,7 @@ def test_a_refused_schedule_no_longer_counts() -> None:
     depot.tell("A", CommandSent(wish="w", call="c1", installed=(installed,)))
     assert len(depot.state.stations["A"].possible) == 1
     depot.reject("A", (installed,), "c1")
-    assert depot.state.stations["A"].possible == ()
+    assert not depot.state.stations["A"].possible
 
 
 def test_a_refusal_of_another_call_changes_nothing() -> None:

@@ -71,6 +71,15 @@ def test_a_guarded_ceiling_fades_a_guard_time_after_what_was_replaced() -> None:
     assert ceiling(OUTLETS[0], station, BUSY, grid, 30).tolist()[1:4] == [50_000, 50_000, 10_000]
 
 
+def test_a_slow_charger_still_follows_its_default_a_guard_time_after_a_schedule_was_confirmed() -> None:
+    default = Possible(schedule(7, purpose="default", until=9000), "c1", "m1", confirmed=True, since=after(0))
+    new = Possible(schedule(2), "c2", "m2", confirmed=True, since=after(100))
+    grid = np.array([epoch(s) for s in (100, 129, 130)], dtype=np.int64)
+    station = StationState("A", possible=(default, new))
+    assert ceiling(OUTLETS[0], station, BUSY, grid).tolist() == [2_000] * 3
+    assert ceiling(OUTLETS[0], station, BUSY, grid, 30).tolist() == [7_000, 7_000, 2_000]
+
+
 def test_every_moment_at_which_something_possible_changes_is_an_edge() -> None:
     installed = Installed(
         evse=1, purpose="transaction", steps=(Step(at=after(1), kw=9), Step(at=after(2), kw=3)), until=after(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from core.dispatch import next_deadline
@@ -25,7 +25,7 @@ acts = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(panels, acts, st.permutations(STATIONS))
 def test_between_two_deadlines_nothing_is_wished(
     panel: tuple[tuple[float, int], ...], story: list[tuple[str, str, int, list[tuple[int, float]]]], ranks: list[str]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.messages import Body, Message, Physical, compose
 from core.messages.commercial import RecordPriced
 from core.messages.session import SessionEnded, SessionMetered, SessionStarted, SessionUpdated
-from core.messages.station import ConnectorStatusChanged
+from core.messages.station import ConnectorStatusChanged, StationSeen
 from core.messages.vehicle import VehicleIdentified
 from core.sessions import Left, Plug, Session, Sessions, energy_wh, fold, running
 
@@ -324,3 +324,17 @@ def test_the_end_of_a_session_of_which_nobody_knows_the_evse_closes_it() -> None
     state = told(fact(SessionStarted(transaction="t1"), evse=None), fact(SessionEnded(transaction="t1"), 60, evse=None))
     assert session(state).ended == START + timedelta(seconds=60)
     assert state.plugs == Sessions().plugs
+
+
+def test_a_late_sample_tells_nothing_of_the_plug_in_that_began_since() -> None:
+    late = fact(SessionMetered(power_kw=50.0, soc=0.9, energy_wh=500.0), 5)
+    state = told(fact(STARTED, 10))
+    assert fold(state, late) == state
+    first = fact(SessionMetered(power_kw=50.0, soc=0.9, energy_wh=1500.0), 10)
+    assert plug(fold(state, first)).soc == 0.9
+    assert len(session(fold(state, first)).points) == 1
+
+
+def test_facts_of_other_concepts_change_nothing() -> None:
+    state = told(fact(STARTED))
+    assert fold(state, fact(StationSeen(), 5)) is state

@@ -8,9 +8,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from immutables import Map
+
 from core.messages import Message, Physical, compose
 from core.messages.station import StationSeen
-from core.site.heard import KEPT, SKEW, Heard, hear, place, repeated
+from core.site.heard import KEPT, PLACES, SKEW, Heard, Place, hear, place, remember, repeated
 from tests.core.site import fixed
 
 NOW = datetime(2026, 11, 25, 21, tzinfo=UTC)
@@ -59,6 +61,18 @@ def test_the_ids_are_bounded_and_the_oldest_is_forgotten() -> None:
 def test_each_source_tells_of_each_station_in_an_order_of_its_own() -> None:
     assert place(fact()) == ("ocpp", "A")
     assert place(fact(station=None, source="oscp:dso")) == ("oscp:dso", "")
+
+
+def test_the_places_are_bounded_and_the_longest_silent_one_is_forgotten() -> None:
+    heard: Map[Place, Heard] = Map()
+    for number in range(PLACES):
+        heard = remember(heard, fact("m", timedelta(seconds=number), station=f"S{number}"))
+    again = remember(heard, fact("n", timedelta(hours=2), station="S0"))
+    assert len(again) == len(heard) == PLACES == 4096
+    full = remember(again, fact("m", timedelta(hours=2), station="new"))
+    assert len(full) == PLACES
+    assert ("ocpp", "S1") not in full
+    assert {("ocpp", "S0"), ("ocpp", "S2"), ("ocpp", "new")} <= set(full)
 
 
 def test_another_process_with_other_hashes_decides_the_same() -> None:

@@ -89,13 +89,13 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     made: list[Running] = []
 
     async def _start(
-        log: MemoryLog | None = None, users: tuple[User, ...] = (), data: str = "data", clock: Any = None
+        log: MemoryLog | None = None, users: tuple[User, ...] = (), data: str = "data", **more: Any
     ) -> Running:
         kept = log or MemoryLog()
         settings = HubSettings(
-            data=tmp_path / data, http=(HttpListener(port=0),), sites=(depot(),), users=users
+            data=tmp_path / data, http=(HttpListener(port=0),), sites=(depot(),), users=users, **more
         ).anchored(tmp_path)
-        hub = Hub(settings, clock=clock or StoppedClock(), log=kept)
+        hub = Hub(settings, clock=StoppedClock(), log=kept)
         await hub.start()
         made.append(Running(hub, kept, aiohttp.ClientSession()))
         return made[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -317,3 +318,16 @@ async def test_metrics_say_what_holds(evening: Running) -> None:
     assert 'busbar_envelope_import_limit_kilowatts{site="depot"} 150.0' in text
     assert 'busbar_commands_total{state="confirmed"} 1.0' in text
     assert 'busbar_readiness_vehicles{site="depot"' in text
+
+
+async def test_a_database_that_is_away_stops_no_site(start: Start, tmp_path: Path) -> None:
+    running = await start(database=f"sqlite+aiosqlite:///{tmp_path / 'missing' / 'rows.sqlite'}")
+    status, told, _ = await running.ask("GET", "/vehicles")
+    assert (status, told["type"]) == (503, "urn:busbar:problem:read-models-away")
+    status, told, _ = await running.ask("POST", "/sites/depot/schedules", CSV)
+    assert (status, told["added"]) == (200, 1)
+    async with running.client.get(running.hub.http.addresses["local"] + "/ready") as reply:
+        assert "readmodels" in (await reply.json())["waiting"]
+    (tmp_path / "missing").mkdir()
+    assert await running.hub.api.models.reached(await running.log.last(), 5)
+    assert len(await rows(running, "/work")) == 1

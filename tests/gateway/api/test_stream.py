@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -108,3 +109,10 @@ async def test_a_client_that_leaves_costs_nothing(running: Running) -> None:
         await running.ask("POST", "/sites/depot/telemetry", {**SOC, "measured_at": f"2026-11-25T17:5{minute}:00Z"})
     status, _, _ = await running.ask("GET", "/sites")
     assert status == 200
+
+
+async def test_every_endpoint_stands_in_the_reference(running: Running) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    for endpoint in running.hub.api.endpoints:
+        path = endpoint.path.replace("...}", "}")
+        assert path in page, f"docs/reference/api.md does not name {path}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.schema import CreateTable
 
 from core.messages import Body, Message, Physical, compose, identify
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
@@ -21,6 +23,7 @@ from core.messages.vehicle import VehicleIdentified, VehicleRead
 from gateway.journal.memory import MemoryLog
 from gateway.readmodels import ReadModels, models, queries
 from gateway.readmodels.queries import Asked
+from gateway.readmodels.tables import METADATA
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
 BAY = Physical(station="CP-1", evse=1, connector=1)
@@ -276,3 +279,34 @@ async def test_the_task_follows_the_feed_behind_what_the_log_held(kept: Kept) ->
         kept.rows.take(record)
     assert await kept.rows.reached(len(EVENING), 5)
     assert (await kept.one("sessions", "CP-1/7"))["energy_kwh"] == 2.0
+
+
+async def test_a_file_that_cannot_be_read_is_put_aside_and_made_anew(tmp_path: Path) -> None:
+    file = tmp_path / "rows.sqlite"
+    file.write_bytes(b"this is no database" * 1000)
+    rows = ReadModels(f"sqlite+aiosqlite:///{file}")
+    await rows.open()
+    assert (rows.seq, (tmp_path / "rows.sqlite.broken").exists()) == (0, True)
+    await rows.close()
+
+
+def test_the_same_statements_are_understood_by_postgresql() -> None:
+    dialect: Any = import_module("sqlalchemy.dialects.postgresql").dialect
+    for table in METADATA.sorted_tables:
+        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect()))
+
+
+async def test_who_waits_ends_the_gathering(tmp_path: Path) -> None:
+    log, rows = MemoryLog(), ReadModels("sqlite+aiosqlite:///:memory:", 60)
+    await rows.open()
+    writer = await log.writer("depot", "gw-test", 1)
+    rows.start(log, 0)
+    for message in EVENING:
+        position = await writer.append([message])
+        record = await log.get(position.seq)
+        assert record is not None
+        rows.take(record)
+        await asyncio.sleep(0.01)
+    assert rows.seq < len(EVENING)
+    assert await rows.reached(len(EVENING), 5)
+    await rows.close()
