@@ -14,7 +14,7 @@ from typing import Any
 
 from core.messages.gateway import GatewayStarted
 from core.ports import HUB, Clock, KnownStation, Ports, TokenAnswer
-from gateway import api, registry
+from gateway import api, pages, registry
 from gateway.api import Api
 from gateway.appending import GatewayJournal
 from gateway.clock import SystemClock
@@ -62,7 +62,8 @@ class Hub:
     """One running hub.
 
     `log` is given where somebody else owns the journal (tests, a second process); `gather_s` is how long (wall time)
-    the read models gather records for one transaction.
+    the read models gather records for one transaction. Without `projecting` they are left to whoever reads later: they
+    can be made from the journal at any time.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Hub:
         clock: Clock | None = None,
         log: Log | None = None,
         gather_s: float = GATHER_S,
+        projecting: bool = True,
     ) -> None:
         self.gather_s = gather_s
+        self.projecting = projecting
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
@@ -188,6 +191,7 @@ class Hub:
         )
         self._make_passwords()
         self.api = await api.mount(self)
+        pages.mount(self)
         await self.http.start(self.settings.http, self.tls)
         for name, settings in adapter_settings(self._with_addresses()).items():
             self.adapters[name] = registry.build(name, settings)

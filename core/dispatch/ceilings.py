@@ -44,10 +44,11 @@ def watts(kw: float) -> int:
 
 def sample(steps: Sequence[Step], grid: Grid) -> Watts:
     """A step function on the grid; before its first step the first value holds."""
+    if len(steps) == 1:
+        return np.full(len(grid), watts(steps[0].kw), dtype=np.int64)
     times = np.array([seconds(s.at) for s in steps], dtype=np.int64)
     values = np.array([watts(s.kw) for s in steps], dtype=np.int64)
-    index = np.clip(np.searchsorted(times, grid, side="right") - 1, 0, None)
-    sampled: Watts = values[index]
+    sampled: Watts = values[np.maximum(np.searchsorted(times, grid, side="right") - 1, 0)]
     return sampled
 
 
@@ -71,7 +72,7 @@ def behind(power: Watts, grid: Grid, guard: int) -> Watts:
     """The most of the power from a guard time before each moment on: a charger may be that slow to follow."""
     if not guard:
         return power
-    begins = np.clip(np.searchsorted(grid, grid - guard, side="right") - 1, 0, None)
+    begins = np.maximum(np.searchsorted(grid, grid - guard, side="right") - 1, 0)
     return windows(np.maximum, power, begins, np.arange(len(grid)) + 1)
 
 

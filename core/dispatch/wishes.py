@@ -163,7 +163,7 @@ def _grid(state: Dispatch, site: Site, now: datetime, until: int, guard: int) ->
 def _limit(limit: Limit, grid: Grid) -> Watts:
     times = np.array([t for t, _ in limit.steps], dtype=np.int64)
     values = np.array([w for _, w in limit.steps], dtype=np.int64)
-    sampled: Watts = values[np.clip(np.searchsorted(times, grid, side="right") - 1, 0, None)]
+    sampled: Watts = values[np.maximum(np.searchsorted(times, grid, side="right") - 1, 0)]
     return sampled
 
 

@@ -9,6 +9,7 @@ from core.incidents import Evaluate, Evaluated
 from core.messages import Message
 from core.messages.site import SiteConfig
 from core.readiness.outlook import Subject
+from core.work import Departure
 
 
 @dataclass(slots=True)
@@ -23,6 +24,8 @@ class Memo:
     subjects: dict[tuple[str, str], tuple[Subject, Message | None, datetime | None]] = field(default_factory=dict)
     """Departure to (what was known, its last assessment, deadline)."""
 
+    departures: tuple[object, object, tuple[Departure, ...], datetime | None] | None = None
+    """(work, configuration) that the departures were found from, the departures, and until when they are these."""
     conditions: dict[Evaluate, Evaluated] = field(default_factory=dict)
     """What each evaluator of incidents said last."""
     rested: object | None = None

@@ -63,30 +63,44 @@ def _work(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, m
     return work.next_deadline(state.work, config, now)
 
 
-def _departures(state: SiteState, config: SiteConfig, now: datetime) -> tuple[Departure, ...]:
-    return work.departures(state.work, config, now)
+def _departures(
+    state: SiteState, config: SiteConfig, now: datetime, memo: Memo
+) -> tuple[tuple[Departure, ...], datetime | None]:
+    """The departures of the fleet, and the first moment at which they could be others by time alone."""
+    known = memo.departures
+    if known is not None and known[0] is state.work and known[1] is config and (known[3] is None or now < known[3]):
+        return known[2], known[3]
+    found, until = work.departures(state.work, config, now), work.next_deadline(state.work, config, now)
+    memo.departures = (state.work, config, found, until)
+    return found, until
 
 
 def _vehicles(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
-    departures = _departures(state, config, now)
+    departures, until = _departures(state, config, now, memo)
     vehicles.decide(state.vehicles, state.sessions, config, departures, now, scribe, configured=_configured(state))
-    return work.next_deadline(state.work, config, now)
+    return until
 
 
 def _requirements(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo) -> datetime | None:
     finals = {key: m.id for key, m in state.readiness.last.items() if getattr(m.body, "final", False)}
-    departures = _departures(state, config, now)
+    departures, until = _departures(state, config, now, memo)
     configured = _configured(state)
+    standing = _standing(state)
 
     def soc(vehicle: str) -> Reading | None:
-        return _soc(state, config, vehicle, now)
+        return vehicles.soc_at(state.vehicles, state.sessions, config, vehicle, now, standing.get(vehicle))
 
     requirements.decide(state.requirements, departures, soc, config, now, scribe, configured=configured, finals=finals)
-    return _first(requirements.next_deadline(state.requirements, now), work.next_deadline(state.work, config, now))
+    return _first(requirements.next_deadline(state.requirements, now), until)
 
 
-def _soc(state: SiteState, config: SiteConfig, vehicle: str, now: datetime) -> Reading | None:
-    return vehicles.soc(state.vehicles, state.sessions, config, vehicle, now)
+def _standing(state: SiteState) -> dict[str, Plug]:
+    """Where every known vehicle is plugged in now."""
+    return {plug.vehicle: plug for _, plug in sorted(state.sessions.plugs.items()) if plug.plugged and plug.vehicle}
+
+
+def _soc(state: SiteState, config: SiteConfig, plug: Plug, now: datetime) -> Reading | None:
+    return vehicles.soc_at(state.vehicles, state.sessions, config, plug.vehicle or "", now, plug)
 
 
 def _configured(state: SiteState) -> str:
@@ -105,11 +119,13 @@ def _plan(state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, m
     busy = _busy(state)
     triggers = allocations.due(state.allocations, now, busy=busy)
     if triggers and state.topology is not None:
-        _plan_anew(state, config, now, triggers, scribe)
+        _plan_anew(state, config, now, triggers, scribe, memo)
     return allocations.next_deadline(state.allocations, now, busy=busy)
 
 
-def _plan_anew(state: SiteState, config: SiteConfig, now: datetime, triggers: tuple[str, ...], scribe: Scribe) -> None:
+def _plan_anew(
+    state: SiteState, config: SiteConfig, now: datetime, triggers: tuple[str, ...], scribe: Scribe, memo: Memo
+) -> None:
     """One plan for everything that asks for one."""
     previous = {bay: m.body for bay, m in state.allocations.assigned.items() if isinstance(m.body, AllocationAssigned)}
     problem = planning.build(
@@ -120,7 +136,7 @@ def _plan_anew(state: SiteState, config: SiteConfig, now: datetime, triggers: tu
         limits=_by_node(state.grid.segments),
         hand_limits=_hand_limits(state, now),
         offline=_silent(state, now, config),
-        expected=_expected(state, config, now),
+        expected=_expected(state, _departures(state, config, now, memo)[0], now),
         previous=previous,
         topology=state.topology,
     )
@@ -158,7 +174,7 @@ def _stays(state: SiteState, config: SiteConfig, now: datetime) -> list[Stay]:
     for (station, evse), plug in sorted(state.sessions.plugs.items()):
         if plug.transaction is None or plug.since is None:
             continue
-        reading = _soc(state, config, plug.vehicle, now) if plug.vehicle else None
+        reading = _soc(state, config, plug, now) if plug.vehicle else None
         session = state.sessions.sessions.get(plug.session or "")
         taken = energy_wh(session) if session else None
         stays.append(
@@ -210,11 +226,13 @@ def _silent(state: SiteState, now: datetime, config: SiteConfig) -> dict[str, fl
     return found
 
 
-def _expected(state: SiteState, config: SiteConfig, now: datetime) -> dict[str, tuple[datetime, float | None]]:
+def _expected(
+    state: SiteState, departures: Iterable[Departure], now: datetime
+) -> dict[str, tuple[datetime, float | None]]:
     """Vehicles that are planned to come back before their next departure, and are not plugged in yet."""
     here = {plug.vehicle for plug in state.sessions.plugs.values() if plug.plugged}
     found: dict[str, tuple[datetime, float | None]] = {}
-    for departure in _departures(state, config, now):
+    for departure in departures:
         if departure.back is None or departure.vehicle in here or departure.vehicle in found:
             continue
         if departure.departs > now:
@@ -315,17 +333,27 @@ def _subjects(state: SiteState, config: SiteConfig, now: datetime) -> list[Subje
     # A vehicle that moved has an assignment at both bays: the newer one is its own, whatever order a map is read in.
     newest = sorted(state.allocations.assigned.items(), key=lambda item: (item[1].time, item[0]))
     assigned = {m.body.vehicle: m for _, m in newest if isinstance(m.body, AllocationAssigned)}
-    return [_subject(state, config, now, m, assigned) for m in _open_requirements(state.requirements)]
+    standing = _standing(state)
+    found = []
+    for message in _open_requirements(state.requirements):
+        assert isinstance(message.body, RequirementComputed)
+        plug = standing.get(message.body.vehicle)
+        found.append(_subject(state, config, now, message, assigned, plug))
+    return found
 
 
 def _subject(
-    state: SiteState, config: SiteConfig, now: datetime, requirement: Message, assigned: Mapping[str | None, Message]
+    state: SiteState,
+    config: SiteConfig,
+    now: datetime,
+    requirement: Message,
+    assigned: Mapping[str | None, Message],
+    plug: Plug | None,
 ) -> Subject:
     body = requirement.body
     assert isinstance(body, RequirementComputed)
-    plug = vehicles.at_plug(state.vehicles, state.sessions, body.vehicle)
     left = state.sessions.left.get(body.vehicle)
-    reading = _last_reading(state, config, body.vehicle, now)
+    reading = _last_reading(state, config, body.vehicle, now, plug)
     station = _station(state, plug, left.station if left else None)
     return Subject(
         requirement=requirement,
@@ -343,10 +371,12 @@ def _subject(
     )
 
 
-def _last_reading(state: SiteState, config: SiteConfig, vehicle: str, now: datetime) -> Reading | None:
+def _last_reading(
+    state: SiteState, config: SiteConfig, vehicle: str, now: datetime, plug: Plug | None
+) -> Reading | None:
     """The freshest reading; after the plug is out, the last one that the charger measured."""
     left = state.sessions.left.get(vehicle)
-    known = _soc(state, config, vehicle, now)
+    known = vehicles.soc_at(state.vehicles, state.sessions, config, vehicle, now, plug)
     if known is not None or left is None or left.soc is None or left.soc_at is None:
         return known
     return Reading(left.soc, left.soc_at, f"charger {left.station}", left.soc_by)
@@ -404,16 +434,18 @@ def _first(*moments: datetime | None) -> datetime | None:
 
 _SITE = ("site.configured", "station.admitted")
 _PLUGS = ("connector.", "session.", "vehicle.")
+_STANDING = ("connector.", "session.started", "session.updated", "session.ended", "vehicle.")
+"""Who stands where; meter values do not change it."""
 _ORDERS = ("command.", "allocation.")
 
 STAGES: tuple[Stage, ...] = (
     Stage("work", (*_SITE, "work.", "assignment.", "schedule."), _work),
-    Stage("vehicles", (*_SITE, *_PLUGS, "work."), _vehicles),
+    Stage("vehicles", (*_SITE, *_STANDING, "work."), _vehicles),
     Stage("requirements", (*_SITE, *_PLUGS, "work.", "requirement.", "readiness."), _requirements),
     Stage("envelope", (*_SITE, "constraint.", "source.", "envelope."), _envelope),
     Stage(
         "plan",
-        (*_SITE, *_PLUGS, "requirement.", "envelope.", "allocation.", "station."),
+        (*_SITE, *_STANDING, "requirement.", "envelope.", "allocation.", "station."),
         _plan,
     ),
     Stage(

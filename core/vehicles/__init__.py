@@ -1,6 +1,6 @@
 """What is known about each vehicle: readings with source and age, and which one stands at which connector."""
 
-from core.vehicles.charge import soc
+from core.vehicles.charge import soc, soc_at
 from core.vehicles.identity import Answer, at_plug, decide, identify, next_deadline, vehicle_at
 from core.vehicles.state import Identified, Placement, Position, Reading, VehiclesState, fold
 
@@ -17,5 +17,6 @@ __all__ = [
     "identify",
     "next_deadline",
     "soc",
+    "soc_at",
     "vehicle_at",
 ]

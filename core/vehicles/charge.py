@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from core.messages.site import SiteConfig
-from core.sessions import Session, Sessions
+from core.sessions import Plug, Session, Sessions
 from core.vehicles.identity import at_plug
 from core.vehicles.state import Reading, VehiclesState
 
@@ -15,7 +15,13 @@ UNPLUGGED_AFTER = timedelta(minutes=30)
 
 def soc(state: VehiclesState, sessions: Sessions, config: SiteConfig, vehicle: str, now: datetime) -> Reading | None:
     """The freshest state of charge, carried on by the energy metered since; None where nothing usable is known."""
-    plug = at_plug(state, sessions, vehicle)
+    return soc_at(state, sessions, config, vehicle, now, at_plug(state, sessions, vehicle))
+
+
+def soc_at(
+    state: VehiclesState, sessions: Sessions, config: SiteConfig, vehicle: str, now: datetime, plug: Plug | None
+) -> Reading | None:
+    """As `soc`, for a vehicle that is known to stand at this plug (None: at none)."""
     readings = [r for r in (state.read.get(vehicle), state.metered.get(vehicle)) if r is not None]
     if plug is not None and plug.soc is not None and plug.soc_at is not None:
         readings.append(Reading(plug.soc, plug.soc_at, f"charger {plug.station}", plug.soc_by))

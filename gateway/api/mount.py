@@ -72,11 +72,13 @@ async def mount(hub: Hub) -> Api:
     reads = Reads(models, hub.log, hub.clock, lambda site: _state(hub, site), hub.feed.seq)
     desk, imports, events = Desk(hub), Imports(), Events(hub.log, hub.feed.seq)
     gauges = Gauges(hub.metrics, hub.clock, lambda site: _state(hub, site), tuple(hub.controllers))
-    for take in (imports.take, events.take, models.take, gauges.take):
+    for take in (imports.take, events.take, gauges.take):
         hub.feed.follow(take)
     models.applied.append(lambda seq: hub.metrics.set("journal_lag_messages", hub.feed.seq - seq, LAG))
     hub.http.ready_checks["readmodels"] = lambda: _lagging(hub, models)
-    models.start(hub.log, hub.feed.seq)
+    if hub.projecting:
+        hub.feed.follow(models.take)
+        models.start(hub.log, hub.feed.seq)
     schedules = Schedules(desk, imports)
     acts = Acts(desk, schedules)
     served = [*writes(desk, schedules, acts), *_again(hub, models), *lists(reads)]

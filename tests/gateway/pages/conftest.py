@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 
 from gateway.journal.memory import MemoryLog
-from gateway.pages import mount
 from gateway.settings.models import User
 from gateway.wiring import Hub
 from tests.gateway.pages.depot import build, tell
@@ -97,8 +96,6 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
 
 async def started(hub: Hub, log: MemoryLog, *, night: bool) -> Running:
     await hub.start()
-    if "pages" not in hub.http.error_pages:
-        mount(hub)
     if night:
         await tell(hub)
     jar = aiohttp.CookieJar(unsafe=True)  # because: cookies of an address are wanted
