@@ -18,6 +18,7 @@ from core.messages.station import StationAdmitted, StationLimited
 from core.messages.vehicle import VehicleIdentified
 from core.site import SiteState, decide, fold, next_deadline, stages
 from core.site.stages import outlets
+from core.work import departures
 from tests.core.site.depot import START, STATIONS, site
 from tests.core.site.play import Play
 from tests.core.site.stories import opened
@@ -290,11 +291,11 @@ def test_a_bus_on_its_way_back_is_expected_after_its_return() -> None:
     play = opened()
     departs = play.now + timedelta(minutes=30)
     play.work([("bus-1", departs, 100), ("bus-1", departs + timedelta(hours=8), 100)])
-    assert stages._expected(play.state, site(), play.now) == {
+    assert stages._expected(play.state, departures(play.state.work, site(), play.now), play.now) == {
         "bus-1": (departs + timedelta(hours=3, minutes=5), None),
     }
     play.arrive("A", vehicle="bus-1")
-    assert stages._expected(play.state, site(), play.now) == {}
+    assert stages._expected(play.state, departures(play.state.work, site(), play.now), play.now) == {}
 
 
 def test_who_leaves_first_goes_first_and_strangers_last() -> None:

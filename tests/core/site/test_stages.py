@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from core import vehicles
 from core.allocation.state import slot_of
 from core.dispatch.ceilings import seconds
 from core.messages import Physical, Position, compose
@@ -216,8 +217,8 @@ def test_a_late_sample_of_the_bus_before_is_not_the_charge_of_the_bus_that_stand
         at=Physical(station="A", evse=1),
     )
     play.record(Record(play.state.seen + 1, (late,)))
-    assert stages._soc(play.state, site(), "bus-2", play.now) is None
+    assert vehicles.soc(play.state.vehicles, play.state.sessions, site(), "bus-2", play.now) is None
     play.meter("A", soc=0.3, power_kw=50)
-    reading = stages._soc(play.state, site(), "bus-2", play.now)
+    reading = vehicles.soc(play.state.vehicles, play.state.sessions, site(), "bus-2", play.now)
     assert reading is not None
     assert reading.value == 0.3
