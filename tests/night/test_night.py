@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli import demo
-from gateway.cli.night import Night
-from simulators.scenario import Scenario
-from simulators.whatif import draw
 
 FOLDER = Path(__file__).parents[2] / "examples" / "bus-142"
-
-
-def quiet(text: str) -> None:
-    """A night that nobody watches."""
-
-
-def night(tmp_path: Path, scenario: Scenario | None = None, **more: Any) -> dict[str, Any]:
-    site = tomllib.loads((FOLDER / "site.toml").read_text(encoding="utf-8"))
-    drawn = scenario or draw(FOLDER / "scenario.toml")
-    return asyncio.run(Night(drawn, site, tmp_path / "night", say=quiet, **more).play())
 
 
 @pytest.fixture(scope="module")
@@ -86,30 +70,3 @@ def test_one_session_id_stands_in_readiness_record_and_allocation(
             row["type"].split(".")[0] for row in source.get("/messages", {"session": session, "limit": "1000"})["items"]
         }
     assert {"session", "allocation", "readiness", "record"} <= owners
-
-
-@pytest.mark.parametrize("fault", ["ignoring_charger", "ignored_grid"])
-def test_a_broken_promise_is_seen(tmp_path: Path, fault: str) -> None:
-    drawn = draw(FOLDER / "scenario.toml")
-    if fault == "ignoring_charger":
-        stations = tuple(
-            replace(s, quirks=replace(s.quirks, ignores_profiles=True)) if s.id == "CP-05" else s
-            for s in drawn.stations
-        )
-        document = night(tmp_path, replace(drawn, stations=stations))
-    else:
-        document = night(tmp_path, drawn, ignore_grid=True)
-    assert document["ok"] is False
-    assert document["overshoot"]["max_kw"] > 0
-
-
-def test_without_planning_bus_142_does_not_leave_charged(tmp_path: Path) -> None:
-    keep = tmp_path / "evidence"
-    code = demo.run(
-        speed=None, seed=None, scenario=FOLDER, baseline="equal-share", serve=False, as_json=True, keep=keep
-    )
-    document = json.loads((keep / "night.json").read_text(encoding="utf-8"))
-    (bus,) = [v for v in document["vehicles"] if v["vehicle"] == "BUS-142"]
-    assert bus["readiness"] in {"missed", "departed_short"}
-    assert code == 0
-    assert document["rule"] == "equal-share"
