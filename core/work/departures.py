@@ -57,8 +57,9 @@ def departures(state: WorkState, config: SiteConfig, now: datetime) -> tuple[Dep
     chained = _by_vehicle(state)
     found: list[Departure] = []
     for vehicle in config.vehicles:
-        ahead = [d for d in chained.get(vehicle.id, ()) if now < d.departs + OVER and d.departs <= now + AHEAD]
-        found += ahead or [Departure(vehicle.id, _default(config, now))]
+        chain = chained.get(vehicle.id, ())
+        ahead = [d for d in chain if now < d.departs + OVER and d.departs <= now + AHEAD]
+        found += ahead or [Departure(vehicle.id, _default(config, _home(chain, now)))]
     return tuple(sorted(found, key=lambda d: (d.departs, d.vehicle)))
 
 
@@ -66,8 +67,14 @@ def next_deadline(state: WorkState, config: SiteConfig, now: datetime) -> dateti
     """The first moment after `now` at which `departures` could differ although no message came."""
     moments = [_default(config, now) + OVER]
     for chain in _by_vehicle(state).values():
+        moments.append(_default(config, _home(chain, now)) + OVER)
         moments += [moment for d in chain for moment in (d.departs - AHEAD, d.departs + OVER)]
     return min((moment for moment in moments if moment > now), default=None)
+
+
+def _home(chain: Sequence[Departure], now: datetime) -> datetime:
+    """From when on a vehicle can stand in the depot: now, or when it is back from the work that it is out on."""
+    return max([now, *(assumed_return(d.blocks[-1]) for d in chain if d.departs <= now)])
 
 
 def assumed_return(block: Block) -> datetime:

@@ -131,3 +131,10 @@ def test_before_the_next_deadline_departures_stay_the_same(start, ahead):
     moment = min(now + timedelta(minutes=ahead), until - timedelta(microseconds=1))
     assert departures(state, CONFIG, moment) == departures(state, CONFIG, now)
     assert until > now
+
+
+def test_a_vehicle_that_is_out_on_its_work_gets_the_default_only_after_its_return():
+    state = known(mine("A", DEFAULT - timedelta(hours=1), hours=8))
+    (found,) = departures(state, ONE, DEFAULT - timedelta(minutes=20))
+    assert (found.default, found.departs) == (True, DEFAULT + timedelta(days=1))
+    assert next_deadline(state, ONE, DEFAULT) == DEFAULT + timedelta(minutes=30)
