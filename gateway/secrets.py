@@ -70,6 +70,10 @@ class FileSecrets:
         self.put(ref, value)
         return value
 
+    def lead(self, aliases: Mapping[str, str]) -> None:
+        """Replace the aliases, after the settings were read again."""
+        self._aliases = dict(aliases)
+
     def path(self, ref: str) -> Path | None:
         """The file that a secret stands in, or None where it is a variable of the environment."""
         kind, rest = self._split(ref)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from core.messages.gateway import GatewayStarted
-from core.ports import HUB, Clock, KnownStation, Ports, TokenAnswer
+from core.ports import HUB, Clock, KnownStation, NotStored, Ports, TokenAnswer
 from gateway import api, pages, registry
+from gateway import reload as reloading
 from gateway.api import Api
 from gateway.appending import GatewayJournal
 from gateway.clock import SystemClock
@@ -28,6 +29,7 @@ from gateway.journal.opening import EMBEDDED, OpenJournal, open_journal
 from gateway.metrics import Metrics
 from gateway.readmodels.models import GATHER_S
 from gateway.secrets import FileSecrets, write_durably
+from gateway.settings.errors import SettingsError
 from gateway.settings.load import adapter_settings
 from gateway.settings.models import HubSettings
 from gateway.tls import TlsContexts
@@ -74,7 +76,9 @@ class Hub:
         log: Log | None = None,
         gather_s: float = GATHER_S,
         projecting: bool = True,
+        source: Path | None = None,
     ) -> None:
+        self.source = source
         self.gather_s = gather_s
         self.projecting = projecting
         self.settings = settings
@@ -134,6 +138,10 @@ class Hub:
         if self._opened is not None:
             await self._opened.close()
 
+    async def reload(self) -> dict[str, list[str]]:
+        """Read the settings file again; see `gateway.reload`."""
+        return await reloading.reload(self)
+
     async def failed(self) -> None:
         """Return, by raising, when a part that must run forever ended."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -189,7 +197,7 @@ class Hub:
             sites=tuple(self.controllers),
             report=self.metrics.report,
         )
-        self._make_passwords()
+        self.make_passwords()
         self.api = await api.mount(self)
         pages.mount(self)
         await self.http.start(self.settings.http, self.tls)
@@ -206,18 +214,21 @@ class Hub:
         }
         return self.settings.model_copy(update={"adapters": tables})
 
-    def _make_passwords(self) -> None:
+    def make_passwords(self) -> None:
         """Every declared station has a password; those that nobody chose are made here, for `busbar connect ocpp`."""
         chosen = self.settings.aliases()
         for _, station in self.settings.stations().values():
             if station.credential not in chosen:
                 self.secrets.generate(station.credential)
 
+    def admit_command_line(self) -> None:
+        """This machine's command line is a user of its own."""
+        self.http.users.admit(COMMAND_LINE, "admin", self.secrets.generate(COMMAND_LINE, 32))
+
     def _write_note(self) -> None:
         """`hub.json`: where the command line finds this hub."""
         listening = self.adapters["ocpp"].health().listening if "ocpp" in self.adapters else ()
-        token = self.secrets.generate(COMMAND_LINE, 32)
-        self.http.users.admit(COMMAND_LINE, "admin", token)
+        self.admit_command_line()
         note = {
             "token_file": str(self.secrets.path(COMMAND_LINE)),
             "pid": os.getpid(),
@@ -228,14 +239,18 @@ class Hub:
         write_durably(self._note, json.dumps(note, indent=2).encode(), 0o644)
 
 
-async def run(settings: HubSettings) -> None:
+async def run(settings: HubSettings, source: Path | None = None) -> None:
     """Run a hub until SIGTERM or SIGINT, or until a part of it fails."""
-    hub = Hub(settings)
+    hub = Hub(settings, source=source)
     stop = asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await hub.start()
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGHUP, lambda: tasks.add(asyncio.ensure_future(_again(hub)))
+        )
         logger.info("busbar is up: %s", ", ".join(hub.http.addresses.values()))
         waiting = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(hub.failed())}
         done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -247,7 +262,15 @@ async def run(settings: HubSettings) -> None:
         await hub.stop()
 
 
-def serve(settings: HubSettings) -> None:
+async def _again(hub: Hub) -> None:
+    """SIGHUP: as `busbar reload`, told in the log."""
+    try:
+        logger.info("reloaded: %s", await hub.reload())
+    except (SettingsError, NotStored) as error:
+        logger.warning("not reloaded: %s", error)
+
+
+def serve(settings: HubSettings, source: Path | None = None) -> None:
     """`busbar serve`: logs to stderr."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(run(settings))
+    asyncio.run(run(settings, source))

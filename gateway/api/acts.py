@@ -19,6 +19,7 @@ from gateway.api.answers import Refusal, answered, model_body
 from gateway.api.evidence import Desk, who
 from gateway.api.schedules import Schedules
 from gateway.api.telemetry import config_of
+from gateway.settings.errors import SettingsError
 from gateway.settings.models import credential
 from protocols import table
 
@@ -163,7 +164,13 @@ class Acts:
                 "this hub cannot read its configuration again while it runs",
                 "stop it and start it again: stations keep their last schedule",
             )
-        return answered(await hook())
+        try:
+            return answered(await hook())
+        except SettingsError as error:
+            problems = "\n".join(str(p) for p in error.problems)
+            raise Refusal(
+                422, "settings-refused", "Not reloaded", problems, "correct these; nothing changed"
+            ) from error
 
     async def _act(self, request: HttpRequest, site: str, body: Body, at: Physical) -> HttpResponse:
         message, position = await self._state(request, site, body, at)

@@ -163,4 +163,6 @@ def reload(as_json: bool, where: Where) -> None:
     answer = need(where).post("/reload", {})
     told = answer.data if isinstance(answer.data, dict) else {}
     changed = ", ".join(str(c) for c in told.get("changed", [])) or "nothing"
-    _done(answer, as_json, f"reloaded; changed: {changed}")
+    restart = ", ".join(str(c) for c in told.get("restart", []))
+    later = f"; needs a restart: {restart}" if restart else ""
+    _done(answer, as_json, f"reloaded; changed: {changed}{later}")

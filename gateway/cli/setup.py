@@ -74,7 +74,7 @@ def serve(config: Path) -> None:
     from gateway.tls import TlsUnusable
 
     try:
-        wiring.serve(settings)
+        wiring.serve(settings, config)
     except TlsUnusable as error:
         raise _told(error, config, "correct the files of that context", USAGE) from error
     except Locked as error:
