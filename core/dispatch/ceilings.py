@@ -70,7 +70,7 @@ def windows(reduce: np.ufunc, values: Watts, begins: Grid, ends: Grid) -> Watts:
 
 def behind(power: Watts, grid: Grid, guard: int) -> Watts:
     """The most of the power from a guard time before each moment on: a charger may be that slow to follow."""
-    if not guard:
+    if not guard or power.min() == power.max():
         return power
     begins = np.maximum(np.searchsorted(grid, grid - guard, side="right") - 1, 0)
     return windows(np.maximum, power, begins, np.arange(len(grid)) + 1)

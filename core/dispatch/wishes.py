@@ -169,6 +169,8 @@ def _limit(limit: Limit, grid: Grid) -> Watts:
 
 def _ahead(limit: Watts, grid: Grid, guard: int) -> Watts:
     """The least of the limit from each moment to a guard time later: reductions are taken early."""
+    if limit.min() == limit.max():
+        return limit
     begins = np.arange(len(grid))
     ends = np.searchsorted(grid, grid + guard, side="right")
     return windows(np.minimum, limit, begins, ends)

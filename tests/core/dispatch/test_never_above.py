@@ -74,7 +74,7 @@ def send(depot: Depot, station: str, charger: Charger, outcome: str, second: int
     depot.tell(station, ends(wish=known.id, call=call, installed=(installed,)))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(acts, st.sampled_from([60, 100, 150]), st.integers(300, 1500), st.sampled_from([40, 80]))
 def test_the_sum_never_exceeds_the_limit(
     story: list[tuple[str, str, int, list[tuple[int, float]], list[str]]], limit: int, cut_at: int, cut_to: int
