@@ -81,6 +81,7 @@ class SiteController:
             if station.wish is not None:
                 self._publish(station.wish, Position(0, 0))
         self._task = asyncio.create_task(self._run(), name=f"controller:{self.site}")
+        self._task.add_done_callback(lambda _: self._abandon())
         return self._task
 
     async def stop(self) -> None:
@@ -97,6 +98,13 @@ class SiteController:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((seq, future))
             await future
+
+    def _abandon(self) -> None:
+        """Nobody waits for a controller that has ended: what it was to fold is stored, but nothing follows any more."""
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(NotStored(f"the controller of {self.site} has ended; next: see the log"))
+        self._waiting.clear()
 
     # -- the loop -------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ from simulators.scenario import Scenario
 STATIONS = "stations"
 GATHER_S = 2.0
 """Nobody waits for rows during the night: they are written in large batches."""
+STOP_S = 30.0
+"""A hub that does not end by then is left: a night that failed must say so, not wait."""
 TOKEN_A = "oscp-token-a"  # noqa: S105 because: it is the name of a secret, not one
 
 
@@ -89,16 +91,19 @@ class Night:
                 await hub.start()
                 hub.journal.appended.append(self._appended)
                 night = asyncio.create_task(self._play(hub, token), name="night")
-            result, told = await self._watched(hub, night)
+            result, last = await self._watched(hub, night)
+            with self.clock.paused():
+                told = await everything(hub, last)
             made = document(self.scenario, self.settings.sites[0].config(), result, told, self.acknowledged)
             if self.stay:
-                await self._serve(hub)
+                with self.clock.paused():
+                    await self._serve(hub)
             return made
         finally:
-            with suppress(asyncio.CancelledError):
-                await hub.stop()
+            with suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(hub.stop(), STOP_S)
 
-    async def _watched(self, hub: Hub, night: asyncio.Task[Any]) -> tuple[NightResult, Sequence[Message]]:
+    async def _watched(self, hub: Hub, night: asyncio.Task[Any]) -> tuple[NightResult, int]:
         """The night's result, unless the hub or the clock fails before."""
         assert self.clock.failure is not None
         failed = asyncio.ensure_future(hub.failed())
@@ -107,14 +112,14 @@ class Night:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {night}:
                 task.result()
-            result: tuple[NightResult, Sequence[Message]] = night.result()
+            result: tuple[NightResult, int] = night.result()
             return result
         finally:
             failed.cancel()
             night.cancel()
             await asyncio.gather(night, failed, return_exceptions=True)
 
-    async def _play(self, hub: Hub, token: str) -> tuple[NightResult, Sequence[Message]]:
+    async def _play(self, hub: Hub, token: str) -> tuple[NightResult, int]:
         stations = hub.settings.stations().values()
         passwords = {s.id: (hub.secrets.get(s.credential) or b"").decode() for _, s in stations}
         trust = ssl.create_default_context(cafile=str(self._pki.root))
@@ -135,7 +140,7 @@ class Night:
             on_closing=lambda station: self.clock.promise(f"lost:{station}"),
             at_end=at_end,
         )
-        return result, await everything(hub, last)
+        return result, last
 
     def _appended(self, messages: Sequence[Message]) -> None:
         self.acknowledged.update(message.id for message in messages)
