@@ -16,7 +16,10 @@ MAX_CAUSES = 32
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the moment lies outside of what can be said in UTC") from error
 
 
 Utc = Annotated[AwareDatetime, AfterValidator(_utc)]

@@ -16,7 +16,9 @@ from gateway.journal import items
 
 NONCE = bytes(range(16))
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
-moments = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=2))]))
+moments = st.datetimes(
+    datetime(1000, 1, 1), datetime(9000, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=2))])
+)
 places = st.builds(
     Physical,
     station=st.none() | texts,
