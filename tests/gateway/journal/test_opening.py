@@ -155,6 +155,8 @@ async def flip_a_bit(folder: Path) -> None:
 async def test_a_flipped_bit_that_loses_the_end_is_found_at_start(tmp_path: Path) -> None:
     await fill(tmp_path, kill=True)
     await flip_a_bit(tmp_path)
+    for index in state_in(tmp_path).rglob("index.db"):
+        index.unlink()  # because: only a rebuilt index loses the end, and the server may have written a whole one
     with pytest.raises(Damaged, match="next:"):
         await open_journal(tmp_path)
 
