@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from core.messages import Message, Position
+from core.messages import Message, Position, words
 from core.messages.evidence import EvidenceQuarantined, EvidenceReceived, EvidenceSent
 from gateway.journal.log import Log, Record
 from gateway.readmodels import ReadModels, queries
@@ -76,13 +76,13 @@ def kind(message: Message) -> str:
     return message.type
 
 
-@dataclass(slots=True)
-class _Tree:
-    """What is drawn already, and how much room is left."""
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A node whose causes are still to be drawn, and the kinds that stand on the way to it."""
 
-    left: int = MAX_NODES
-    seen: set[str] = field(default_factory=set)
-    zones: dict[str, str] = field(default_factory=dict)
+    node: dict[str, Any]
+    message: Message
+    above: frozenset[str]
 
 
 class Lineage:
@@ -94,6 +94,9 @@ class Lineage:
     async def why(self, name: str, depth: int = MAX_DEPTH) -> dict[str, Any]:
         """The tree of a message, a vehicle's departure, `station:ID`, or an incident: one branch per kind of cause.
 
+        Every message has its causes where it stands nearest to the root (elsewhere it is marked `again`), and nothing
+        is drawn below the second of one kind on a way: what led to an earlier wish is that wish's own question.
+
         Raises:
             Unknown: nothing by that name is known.
         """
@@ -101,7 +104,35 @@ class Lineage:
         found = await self.bodies.get(start)
         if found is None:
             raise Unknown(name)
-        return await self._node(found, _Tree(), min(depth, MAX_DEPTH))
+        zones: dict[str, str] = {}
+        root = told(*found, await self._zone(found[0].site, zones))
+        level, seen = [_Branch(root, found[0], frozenset())], {found[0].id}
+        for _ in range(min(depth, MAX_DEPTH) - 1):
+            level = await self._grown(level, seen, zones)
+        for branch in level:
+            _rest(branch, len(branch.message.causes))
+        return root
+
+    async def _grown(self, level: Sequence[_Branch], seen: set[str], zones: dict[str, str]) -> list[_Branch]:
+        """The next level of the tree: the causes of this one, those to be followed further."""
+        bodies = await self.bodies.many(cause for branch in level for cause in branch.message.causes)
+        grown: list[_Branch] = []
+        for branch in level:
+            causes = branch.message.causes
+            if kind(branch.message) in branch.above:
+                _rest(branch, len(causes))
+                continue
+            shown = _one_per_kind((bodies[id] for id in causes if id in bodies), MAX_NODES - len(seen))
+            _rest(branch, len(causes) - len(shown))
+            for message, position in shown:
+                child = told(message, position, await self._zone(message.site, zones))
+                branch.node["children"].append(child)
+                if message.id in seen:
+                    child["again"] = bool(message.causes)
+                    continue
+                seen.add(message.id)
+                grown.append(_Branch(child, message, branch.above | {kind(branch.message)}))
+        return grown
 
     async def start(self, name: str) -> str:
         """The message that a lineage begins at.
@@ -118,8 +149,13 @@ class Lineage:
         raise Unknown(name)
 
     async def _vehicle(self, name: str) -> str | None:
-        name = name.removeprefix("vehicle:")
-        return await queries.newest(self.bodies.models, ["readiness.assessed"], vehicle=name)
+        """The departure that people mean: the next one with known work, else the last outcome, else the next one."""
+        found = await queries.departures(self.bodies.models, name.removeprefix("vehicle:"))
+        ahead = [row for row in reversed(found) if not row["final"]]
+        with_work = [row for row in ahead if row["work"]]
+        outcomes = [row for row in found if row["final"]]
+        meant = next(iter([*with_work, *outcomes, *ahead]), None)
+        return None if meant is None else str(meant["message"])
 
     async def _station(self, name: str) -> str | None:
         if not name.startswith("station:"):
@@ -134,25 +170,11 @@ class Lineage:
         row = await queries.row(self.bodies.models, "sessions", name.removeprefix("session:"))
         return None if row is None else str(row["message"])
 
-    async def _node(self, found: tuple[Message, Position], tree: _Tree, depth: int) -> dict[str, Any]:
-        message, position = found
-        tree.left -= 1
-        node = told(message, position, await self._zone(message.site, tree))
-        if message.id in tree.seen:
-            return node | {"again": True}
-        tree.seen.add(message.id)
-        if depth <= 1:
-            return node | ({"more": len(message.causes)} if message.causes else {})
-        shown, more = _one_per_kind((await self.bodies.many(message.causes)).values(), tree.left)
-        node["children"] = [await self._node(child, tree, depth - 1) for child in shown]
-        missing = len(message.causes) - len(shown) - more
-        return node | ({"more": more + missing} if more + missing > 0 else {})
-
-    async def _zone(self, site: str, tree: _Tree) -> str:
-        if site not in tree.zones:
+    async def _zone(self, site: str, zones: dict[str, str]) -> str:
+        if site not in zones:
             row = await queries.row(self.bodies.models, "sites", site)
-            tree.zones[site] = str(row["zone"]) if row else "UTC"
-        return tree.zones[site]
+            zones[site] = str(row["zone"]) if row else "UTC"
+        return zones[site]
 
     async def path(self, vehicle: str) -> list[str]:
         """Message ids from a vehicle's newest outcome to raw frames: the shortest way to each kind of message.
@@ -194,17 +216,20 @@ def _on_the_way(ends: Iterable[str], parents: Mapping[str, str | None]) -> list[
     return list(ids)
 
 
-def _one_per_kind(causes: Iterable[tuple[Message, Position]], room: int) -> tuple[list[tuple[Message, Position]], int]:
-    """The newest of each kind, in the order in which the message names them; and how many are not shown."""
+def _one_per_kind(causes: Iterable[tuple[Message, Position]], room: int) -> list[tuple[Message, Position]]:
+    """The newest of each kind, in the order in which the message names them."""
     newest: OrderedDict[str, tuple[Message, Position]] = OrderedDict()
-    count = 0
     for found in causes:
-        count += 1
         known = newest.get(kind(found[0]))
         if known is None or known[1] < found[1]:
             newest[kind(found[0])] = found
-    shown = list(newest.values())[: max(0, room)]
-    return shown, count - len(shown)
+    return list(newest.values())[: max(0, room)]
+
+
+def _rest(branch: _Branch, count: int) -> None:
+    """Says how many causes of a node are not shown."""
+    if count > 0:
+        branch.node["more"] = count
 
 
 def told(message: Message, position: Position, zone: str) -> dict[str, Any]:
@@ -214,6 +239,7 @@ def told(message: Message, position: Position, zone: str) -> dict[str, Any]:
         "id": message.id,
         "type": message.type,
         "time": stamp(message.time),
+        "local": words.moment(message.time, zone),
         "source": message.source,
         "position": f"{position.seq}.{position.index}",
         "text": sentence,

@@ -56,11 +56,14 @@ def _requirement(message: Message, body: Any, zone: str) -> str:
 
 
 def _envelope(message: Message, body: Any, zone: str) -> str:
-    least = min(body.segments, key=lambda s: s.import_kw, default=None)
+    """The grid connection, which stands first, at its tightest."""
+    own = [s for s in body.segments if s.node == body.segments[0].node]
+    least = min(own, key=lambda s: s.import_kw, default=None)
     if least is None:
         return "Envelope without segments"
+    begins, ends = words.moment(least.begins, zone), words.moment(least.ends, zone)
     limit = words.amount(least.import_kw, "kW")
-    return f"Envelope {body.revision}: lowest {limit} at {least.node}, by {least.binding_source}"
+    return f"Limits: {least.node} at most {limit} from {begins} to {ends}, by {least.binding_source}"
 
 
 def _constraint(message: Message, body: Any, zone: str) -> str:

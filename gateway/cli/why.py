@@ -35,10 +35,11 @@ def why(id: str, depth: int | None, as_json: bool, where: Where) -> None:
 
 
 def drawn(node: Mapping[str, Any], before: str = "", mark: str = "") -> Iterator[str]:
-    """The tree as lines; each says what it is, when, and its id; `more` counts what is not shown."""
-    told = [node.get("time"), node.get("text") or node.get("type")]
+    """The tree as lines; each says what it is, when (site's time), and its id; `more` counts what is not shown."""
+    told = [node.get("local"), node.get("text") or node.get("type")]
     label = "  ".join(cell(t) for t in told if t)
     tail = f"  [{cell(node['id'])}]" if node.get("id") else ""
+    tail += " (followed elsewhere in this tree)" if node.get("again") else ""
     yield f"{before}{mark}{label}{tail}"
     children = [c for c in node.get("children", []) if isinstance(c, Mapping)]
     if node.get("more"):

@@ -112,6 +112,14 @@ async def row(models: ReadModels, name: str, key: str) -> Doc | None:
     return None if text is None else dict(json.loads(text))
 
 
+async def departures(models: ReadModels, vehicle: str, limit: int = 50) -> list[Doc]:
+    """What is known of a vehicle's departures, the latest departure first."""
+    table = CONCEPTS["readiness"]
+    query = select(table.c.doc).where(table.c.vehicle == vehicle).order_by(table.c.rank.desc()).limit(limit)
+    async with models.reading() as connection:
+        return [dict(json.loads(text)) for text in (await connection.execute(query)).scalars()]
+
+
 async def positions(models: ReadModels, ids: Iterable[str]) -> dict[str, Position]:
     """Where these messages stand; ids that nobody wrote are missing."""
     wanted = list(dict.fromkeys(ids))
