@@ -8,7 +8,7 @@ from core.messages.base import Body, Message, Problem
 from core.messages.site import Fraction, Kw
 from core.messages.station import ChargingState
 
-_CHARGING = Problem("smart charging", "charging")
+_CHARGING = Problem("smart charging", "charger control")
 
 
 def session_id(station: str, transaction: str) -> str:

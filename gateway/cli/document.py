@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -36,9 +36,10 @@ def document(
 ) -> dict[str, Any]:
     """The keys of `surface.md`; `ok` and `broken` say which promise was broken."""
     by_id = {message.id: message for message in told}
-    vehicles = [_vehicle(scenario, config, stay, told) for stay in result.stays]
+    about = [m for m in told if isinstance(m.body, ReadinessAssessed | RequirementComputed)]
+    vehicles = [_vehicle(scenario, stay, about) for stay in result.stays]
     impossible = _impossible(scenario)
-    lineage = {v["vehicle"]: _lineage(v["vehicle"], told, by_id) for v in vehicles}
+    lineage = {v["vehicle"]: _lineage(v["vehicle"], about, by_id) for v in vehicles}
     broken = list(_broken(result, vehicles, impossible, lineage, by_id, set(acknowledged) - set(by_id)))
     return {
         "ok": not broken,
@@ -86,7 +87,7 @@ def _fact(message: Message) -> list[Any]:
     return [data["time"], message.type, digest(at), digest(body), len(key)]
 
 
-def _vehicle(scenario: Scenario, config: SiteConfig, stay: Stay, told: Sequence[Message]) -> dict[str, Any]:
+def _vehicle(scenario: Scenario, stay: Stay, told: Sequence[Message]) -> dict[str, Any]:
     """What the hub says about the departure beside what the bus really left with."""
     said = [m.body for m in told if isinstance(m.body, ReadinessAssessed) and m.body.vehicle == stay.bus]
     own = [b for b in said if b.departs == stay.departure]
@@ -147,19 +148,18 @@ def _broken(
 def _lineage(vehicle: str, told: Sequence[Message], by_id: Mapping[str, Message]) -> list[str]:
     """Ids from the readiness outcome to the raw frames: one chain per kind of fact, in the order in which they are met."""
     finals = [m for m in told if isinstance(m.body, ReadinessAssessed) and m.body.vehicle == vehicle and m.body.final]
-    queue = finals[-1:]
+    queue = deque(finals[-1:])
     seen: dict[str, Message] = {m.id: m for m in queue}
     while queue:
-        message = queue.pop(0)
+        message = queue.popleft()
         for cause in message.causes:
             if cause in by_id and cause not in seen:
                 seen[cause] = by_id[cause]
                 queue.append(by_id[cause])
-    kept: dict[str, None] = {}
+    firsts: dict[tuple[str, str], str] = {}
     for message in seen.values():
-        first = next(m for m in seen.values() if (m.type, _protocol(m)) == (message.type, _protocol(message)))
-        kept[first.id] = None
-    return list(kept)
+        firsts.setdefault((message.type, _protocol(message)), message.id)
+    return list(firsts.values())
 
 
 def _protocol(message: Message) -> str:

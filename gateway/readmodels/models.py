@@ -12,13 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, func, select
+from sqlalchemy import URL, Connection, event, func, select, update
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.messages import Message, Position
+from core.messages.vehicle import VehicleIdentified
 from gateway.journal.log import Log, Record
 from gateway.readmodels import concepts, physical
+from gateway.readmodels.located import located
 from gateway.readmodels.rows import Rows, keep_first, stamp, upsert
 from gateway.readmodels.tables import CONCEPTS, COORDINATES, METADATA, VERSION, checkpoint, messages
 
@@ -172,15 +174,22 @@ class ReadModels:
     def _apply(self, connection: Connection, records: Sequence[Record]) -> None:
         self._rows.begin(connection)
         index: list[Mapping[str, Any]] = []
+        named: list[tuple[str, str]] = []
+        """Session and vehicle, in order: what a session began with gets its vehicle once that is known."""
         for record in records:
             self._rows.seq = record.seq
             for number, message in enumerate(record.messages):
-                index.append(_index(message, Position(record.seq, number)))
                 take = TAKES.get(message.type)
                 if take is not None:
                     take(self._rows, message, message.body)
+                index.append(_index(message, Position(record.seq, number)) | located(self._rows, message))
+                if isinstance(message.body, VehicleIdentified) and message.at.session and message.body.vehicle:
+                    named.append((message.at.session, message.body.vehicle))
         if index:
             keep_first(connection, messages, index, "id")
+        for session, vehicle in named:
+            late = messages.c.session == session, messages.c.vehicle.is_(None)
+            connection.execute(update(messages).where(*late).values(vehicle=vehicle))
         self._rows.flush()
         at = {"name": NAME, "seq": records[-1].seq, "version": VERSION}
         upsert(connection, checkpoint, [at], "name")

@@ -50,6 +50,7 @@ def _configured(rows: Rows, message: Message, body: SiteConfigured) -> None:
         "currency": config.tariff.currency,
         "digest": body.digest,
         "nodes": [node.model_dump(mode="json") for node in config.nodes],
+        "sources": {source.id: source.node for source in config.sources},
     }
     rows.put("sites", message.site, doc)
     _declared_stations(rows, message, config)
@@ -444,6 +445,8 @@ def _assessed(rows: Rows, message: Message, body: ReadinessAssessed) -> None:
     }
     doc["reasons"] = [words(rows, message, r.code, {"vehicle": body.vehicle} | r.params) for r in body.reasons]
     key = f"{message.site}|{body.vehicle}|{stamp(body.departs)}"
+    known = rows.get("readiness", key)
+    doc["since"] = known["since"] if known and known["state"] == body.state else stamp(message.time)
     rows.put("readiness", key, doc, rank=rank(body.departs), begins=body.departs, ends=body.departs)
     _next_departure(rows, message, body, doc)
 

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Tab
 
 from core.messages import Physical
 
-VERSION = "1"
+VERSION = "3"
 """Changes when a row of the same log would look different; a database of another version is built anew."""
 
 METADATA = MetaData()
@@ -59,6 +59,7 @@ def _concept(name: str) -> Table:
         Index(f"{name}_site", "site", "rank"),
         Index(f"{name}_vehicle", "vehicle", "rank"),
         Index(f"{name}_ends", "ends"),
+        *([Index(f"{name}_seq", "site", "seq")] if name == "samples" else []),
     )
 
 

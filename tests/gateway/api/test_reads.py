@@ -170,11 +170,14 @@ async def test_the_envelope_names_what_binds(evening: Running) -> None:
 
 async def test_filters_reach_both_coordinates(evening: Running) -> None:
     everything = await rows(evening, "/messages?limit=1000")
-    charging = await rows(evening, "/messages?area=smart%20charging&subject=charging")
+    problem = "area=smart%20charging&subject=charger%20control"
+    charging = await rows(evening, f"/messages?{problem}&vehicle=BUS-1")
     assert {row["type"] for row in charging} == {"session.started", "session.metered"}
+    granted = await rows(evening, "/messages?area=energy%20%26%20cost%20management&node=GRID")
+    assert {row["type"] for row in granted} >= {"constraint.stated", "source.contacted", "envelope.computed"}
     assert len(charging) < len(everything)
     assert await rows(evening, "/sessions?area=access") == []
-    assert len(await rows(evening, "/sessions?area=smart%20charging&subject=charging")) == 1
+    assert len(await rows(evening, f"/sessions?{problem}")) == 1
 
 
 async def test_pages_follow_each_other_without_a_gap(evening: Running) -> None:
