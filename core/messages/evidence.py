@@ -11,10 +11,9 @@ _EVIDENCE = Problem("integration", "evidence")
 Encoding = Literal["text", "base64"]
 
 
-class EvidenceReceived(Body):
-    """A frame, request or file as it came in. Its id adds (gateway, epoch, connection, running number): a repeat is new evidence."""
+class _Frame(Body):
+    """Bytes that a peer and we exchanged, unchanged."""
 
-    TYPE: ClassVar[str] = "evidence.received"
     PROBLEM: ClassVar[Problem] = _EVIDENCE
     LOCAL: ClassVar[frozenset[str]] = frozenset({"connection"})
 
@@ -25,21 +24,22 @@ class EvidenceReceived(Body):
     subject: str = ""
     """What the frame is by its protocol's own name: an OCPP action, an HTTP method and path, a file name."""
     connection: int | None = None
+    content: str = ""
+    """SHA-256 of the whole, where it is too large for a message and kept beside the journal; `frame` is its beginning."""
+    size: int | None = None
+    """Bytes of the whole, likewise."""
 
 
-class EvidenceSent(Body):
+class EvidenceReceived(_Frame):
+    """A frame, request or file as it came in. Its id adds (gateway, epoch, connection, running number): a repeat is new evidence."""
+
+    TYPE: ClassVar[str] = "evidence.received"
+
+
+class EvidenceSent(_Frame):
     """A frame, request or answer that we were bound to send; in the journal before it goes out."""
 
     TYPE: ClassVar[str] = "evidence.sent"
-    PROBLEM: ClassVar[Problem] = _EVIDENCE
-    LOCAL: ClassVar[frozenset[str]] = frozenset({"connection"})
-
-    protocol: str
-    peer: str
-    frame: str
-    encoding: Encoding = "text"
-    subject: str = ""
-    connection: int | None = None
 
 
 class EvidenceQuarantined(Body):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -10,9 +10,10 @@ from typing import Any, Literal, Protocol
 from core.messages.base import Body, Physical
 from core.messages.command import Installed
 from core.ports import KnownStation, TokenAnswer
+from protocols.common.times import write_time
 from protocols.ocpp.rpc import Fault
 from protocols.ocpp.settings import Quirks
-from protocols.ocpp.validation import Flaw
+from protocols.ocpp.validation import Flaw, Schemas
 
 Purpose = Literal["max", "default", "transaction"]
 Verdict = Literal["accepted", "rejected", "not_supported"]
@@ -156,3 +157,42 @@ class Dialect(Protocol):
 
     def set_meter_interval(self, seconds: int) -> Phrase:
         """Have meter values sent at this interval."""
+
+
+Handler = Callable[[dict[str, Any], Hearing], Heard]
+
+
+class Version:
+    """What every version does alike, each over its own schemas and handlers."""
+
+    def __init__(self, schemas: Schemas, served: Container[str], handlers: Mapping[str, Handler]) -> None:
+        self._schemas, self._served, self._handlers = schemas, served, handlers
+
+    def knows(self, action: str) -> bool:
+        """Whether a station may send this action."""
+        return action in self._served
+
+    def flaw(self, action: str, payload: dict[str, Any]) -> Flaw | None:
+        """What the request's schema says."""
+        return self._schemas.request(action, payload)
+
+    def answer_flaw(self, action: str, payload: dict[str, Any]) -> Flaw | None:
+        """What the answer's schema says."""
+        return self._schemas.response(action, payload)
+
+    def hear(self, action: str, payload: dict[str, Any], hearing: Hearing) -> Heard:
+        """What a request comes to; one without a handler leaves its evidence and an empty answer."""
+        handler = self._handlers.get(action)
+        return handler(payload, hearing) if handler else Heard()
+
+
+def schedule_of(profile: Profile) -> dict[str, Any]:
+    """The members of a ChargingSchedule that both versions spell alike: periods in W from an absolute start."""
+    schedule: dict[str, Any] = {
+        "startSchedule": write_time(profile.start),
+        "chargingRateUnit": "W",
+        "chargingSchedulePeriod": [{"startPeriod": at, "limit": watts} for at, watts in profile.periods],
+    }
+    if profile.duration_s is not None:
+        schedule["duration"] = profile.duration_s
+    return schedule

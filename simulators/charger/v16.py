@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from simulators.charger.facts import Call, Identity, Payload, Sample, State, Transaction, moment_of, stamp
-from simulators.charger.profiles import VOLTS, Profile, Step
+from simulators.charger.facts import Call, Identity, Payload, Sample, State, Transaction, stamp
+from simulators.charger.profiles import Profile, Step
+from simulators.charger.schedules import periods, profile_of
 
 SUBPROTOCOL = "ocpp1.6"
 
@@ -79,31 +79,13 @@ def accepted(answer: Payload) -> bool:
 def profile(payload: Payload) -> Profile:
     """The profile of a SetChargingProfile or RemoteStartTransaction request (5.16)."""
     body = payload["csChargingProfiles"] if "csChargingProfiles" in payload else payload["chargingProfile"]
-    schedule = body["chargingSchedule"]
     transaction = body.get("transactionId")
-    return Profile(
+    return profile_of(
+        body,
+        body["chargingSchedule"],
         id=body["chargingProfileId"],
         evse=payload.get("connectorId", 0),
-        purpose=body["chargingProfilePurpose"],
-        level=body["stackLevel"],
-        kind=body["chargingProfileKind"],
-        unit=schedule["chargingRateUnit"],
-        periods=watts(schedule),
-        recurrency=body.get("recurrencyKind", "Daily"),
-        start=moment_of(schedule.get("startSchedule")),
-        duration_s=schedule.get("duration"),
-        valid_from=moment_of(body.get("validFrom")),
-        valid_to=moment_of(body.get("validTo")),
         transaction=None if transaction is None else str(transaction),
-    )
-
-
-def watts(schedule: Payload) -> tuple[tuple[int, float], ...]:
-    """The periods of a schedule in watts: amperes are per phase at 230 V, three phases unless said otherwise."""
-    amperes = schedule["chargingRateUnit"] == "A"
-    return tuple(
-        (p["startPeriod"], p["limit"] * (VOLTS * p.get("numberPhases", 3) if amperes else 1.0))
-        for p in schedule["chargingSchedulePeriod"]
     )
 
 
@@ -120,23 +102,6 @@ def composite(evse: int, begin: datetime, seconds: int, unit: str, steps: list[S
             "chargingSchedulePeriod": periods(begin, unit, steps, rating_w),
         },
     }
-
-
-def periods(begin: datetime, unit: str, steps: list[Step], rating_w: float) -> list[Payload]:
-    """Steps as chargingSchedulePeriod, in the unit asked for, rounded down to one decimal."""
-    factor = 1 / (3 * VOLTS) if unit == "A" else 1.0
-    return [
-        {"startPeriod": _seconds(moment - begin), "limit": _tenths((rating_w if limit is None else limit) * factor)}
-        for moment, limit in steps
-    ]
-
-
-def _seconds(span: timedelta) -> int:
-    return round(span.total_seconds())
-
-
-def _tenths(value: float) -> float:
-    return math.floor(value * 10 + 1e-6) / 10
 
 
 def _meter_value(sample: Sample, context: str) -> Payload:

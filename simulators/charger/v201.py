@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from simulators.charger.facts import Call, Identity, Payload, Sample, State, Transaction, moment_of, stamp
+from simulators.charger.facts import Call, Identity, Payload, Sample, State, Transaction, stamp
 from simulators.charger.profiles import VOLTS, Profile, Step
-from simulators.charger.v16 import periods, watts
+from simulators.charger.schedules import periods, profile_of
 
 SUBPROTOCOL = "ocpp2.0.1"
 
@@ -91,20 +91,11 @@ def accepted(answer: Payload) -> bool:
 def profile(payload: Payload) -> Profile:
     """The profile of a SetChargingProfile or RequestStartTransaction request; its first schedule counts."""
     body = payload["chargingProfile"]
-    schedule = body["chargingSchedule"][0]
-    return Profile(
+    return profile_of(
+        body,
+        body["chargingSchedule"][0],
         id=body["id"],
         evse=payload.get("evseId", 0),
-        purpose=body["chargingProfilePurpose"],
-        level=body["stackLevel"],
-        kind=body["chargingProfileKind"],
-        unit=schedule["chargingRateUnit"],
-        periods=watts(schedule),
-        recurrency=body.get("recurrencyKind", "Daily"),
-        start=moment_of(schedule.get("startSchedule")),
-        duration_s=schedule.get("duration"),
-        valid_from=moment_of(body.get("validFrom")),
-        valid_to=moment_of(body.get("validTo")),
         transaction=body.get("transactionId"),
     )
 

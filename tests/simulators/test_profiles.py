@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from simulators.charger.profiles import Installed, Profile, Running
-from simulators.charger.v16 import periods
+from simulators.charger.schedules import periods
 
 DAY = datetime(2024, 1, 17, tzinfo=UTC)
 A = 690.0  # watts of one ampere on three phases

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any, cast
 
 from core.messages.session import SessionEnded, SessionStarted, SessionUpdated
 from core.messages.station import ChargingState, ConnectorStatusChanged, StationBooted
 from core.ports import KnownStation
 from protocols.common.times import Moment, write_time
-from protocols.ocpp.dialect import Composite, Doubt, Heard, Hearing, OpenTransaction, Phrase, Profile, Said, Verdict
+from protocols.ocpp.dialect import (
+    Composite,
+    Doubt,
+    Handler,
+    Heard,
+    Hearing,
+    OpenTransaction,
+    Phrase,
+    Profile,
+    Said,
+    Verdict,
+    Version,
+    schedule_of,
+)
 from protocols.ocpp.facts import (
     booted,
     decided,
@@ -29,7 +41,6 @@ from protocols.ocpp.readings import Sampled, number
 from protocols.ocpp.rpc import Fault
 from protocols.ocpp.schedules import composite
 from protocols.ocpp.v16 import wire
-from protocols.ocpp.validation import Flaw
 
 
 def transaction_id(station: str, connector: int, timestamp: str, meter_start: int, tag: str) -> int:
@@ -38,7 +49,7 @@ def transaction_id(station: str, connector: int, timestamp: str, meter_start: in
     return 1 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (2**31 - 1)
 
 
-class V16:
+class V16(Version):
     """The 1.6 dialect."""
 
     subprotocol = wire.SUBPROTOCOL
@@ -46,28 +57,11 @@ class V16:
     answers_unreadable = False
 
     def __init__(self) -> None:
-        self._schemas = wire.schemas()
-
-    def knows(self, action: str) -> bool:
-        """Whether a charge point may send this action."""
-        return action in wire.SERVED
-
-    def flaw(self, action: str, payload: dict[str, Any]) -> Flaw | None:
-        """What the request's schema says."""
-        return self._schemas.request(action, payload)
-
-    def answer_flaw(self, action: str, payload: dict[str, Any]) -> Flaw | None:
-        """What the answer's schema says."""
-        return self._schemas.response(action, payload)
+        super().__init__(wire.schemas(), wire.SERVED, _HANDLERS)
 
     def code(self, fault: Fault) -> str:
         """The error code in this version's spelling."""
         return wire.CODES.get(fault, fault)
-
-    def hear(self, action: str, payload: dict[str, Any], hearing: Hearing) -> Heard:
-        """What a request comes to."""
-        handler = _HANDLERS.get(action)
-        return handler(payload, hearing) if handler else Heard()
 
     def verdict(self, action: str, payload: dict[str, Any]) -> tuple[Verdict, str]:
         """`Accepted` is yes; `NotSupported` is no for good; `Unknown` on a clear means that there is nothing left to clear."""
@@ -78,19 +72,12 @@ class V16:
 
     def set_profile(self, station: KnownStation, profile: Profile) -> Phrase:
         """SetChargingProfile.req (1.6 section 6.43)."""
-        schedule: dict[str, Any] = {
-            "startSchedule": write_time(profile.start),
-            "chargingRateUnit": "W",
-            "chargingSchedulePeriod": [{"startPeriod": at, "limit": watts} for at, watts in profile.periods],
-        }
-        if profile.duration_s is not None:
-            schedule["duration"] = profile.duration_s
         body: dict[str, Any] = {
             "chargingProfileId": profile.id,
             "stackLevel": profile.stack,
             "chargingProfilePurpose": wire.PURPOSES[profile.purpose],
             "chargingProfileKind": "Absolute",
-            "chargingSchedule": schedule,
+            "chargingSchedule": schedule_of(profile),
         }
         if profile.transaction is not None and profile.transaction.isdecimal():
             body["transactionId"] = int(profile.transaction)
@@ -293,7 +280,7 @@ def _data_transfer(payload: dict[str, Any], hearing: Hearing) -> Heard:
     return Heard({"status": "UnknownVendorId"})
 
 
-_HANDLERS: dict[str, Callable[[dict[str, Any], Hearing], Heard]] = {
+_HANDLERS: dict[str, Handler] = {
     "Authorize": _authorize,
     "BootNotification": _boot,
     "DataTransfer": _data_transfer,

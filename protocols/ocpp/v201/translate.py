@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from core.messages.base import Physical
@@ -10,7 +9,19 @@ from core.messages.session import SessionEnded, SessionStarted, SessionUpdated
 from core.messages.station import ChargingState, ConnectorStatusChanged, StationBooted
 from core.ports import KnownStation
 from protocols.common.times import Moment, write_time
-from protocols.ocpp.dialect import Composite, Doubt, Heard, Hearing, Phrase, Profile, Said, Verdict
+from protocols.ocpp.dialect import (
+    Composite,
+    Doubt,
+    Handler,
+    Heard,
+    Hearing,
+    Phrase,
+    Profile,
+    Said,
+    Verdict,
+    Version,
+    schedule_of,
+)
 from protocols.ocpp.facts import (
     booted,
     decided,
@@ -29,10 +40,9 @@ from protocols.ocpp.readings import Sampled
 from protocols.ocpp.rpc import Fault
 from protocols.ocpp.schedules import composite
 from protocols.ocpp.v201 import wire
-from protocols.ocpp.validation import Flaw
 
 
-class V201:
+class V201(Version):
     """The 2.0.1 dialect."""
 
     subprotocol = wire.SUBPROTOCOL
@@ -40,28 +50,11 @@ class V201:
     answers_unreadable = True
 
     def __init__(self) -> None:
-        self._schemas = wire.schemas()
-
-    def knows(self, action: str) -> bool:
-        """Whether a charging station may send this action."""
-        return action in wire.SERVED
-
-    def flaw(self, action: str, payload: dict[str, Any]) -> Flaw | None:
-        """What the request's schema says."""
-        return self._schemas.request(action, payload)
-
-    def answer_flaw(self, action: str, payload: dict[str, Any]) -> Flaw | None:
-        """What the answer's schema says."""
-        return self._schemas.response(action, payload)
+        super().__init__(wire.schemas(), wire.SERVED, _HANDLERS)
 
     def code(self, fault: Fault) -> str:
         """The error code in this version's spelling."""
         return fault
-
-    def hear(self, action: str, payload: dict[str, Any], hearing: Hearing) -> Heard:
-        """What a request comes to."""
-        handler = _HANDLERS.get(action)
-        return handler(payload, hearing) if handler else Heard()
 
     def verdict(self, action: str, payload: dict[str, Any]) -> tuple[Verdict, str]:
         """`Accepted` is yes; `NotSupported` is no for good; `Unknown` on a clear means that there is nothing left to clear."""
@@ -75,20 +68,12 @@ class V201:
 
     def set_profile(self, station: KnownStation, profile: Profile) -> Phrase:
         """SetChargingProfileRequest (K01)."""
-        schedule: dict[str, Any] = {
-            "id": profile.id,
-            "startSchedule": write_time(profile.start),
-            "chargingRateUnit": "W",
-            "chargingSchedulePeriod": [{"startPeriod": at, "limit": watts} for at, watts in profile.periods],
-        }
-        if profile.duration_s is not None:
-            schedule["duration"] = profile.duration_s
         body: dict[str, Any] = {
             "id": profile.id,
             "stackLevel": profile.stack,
             "chargingProfilePurpose": wire.PURPOSES[profile.purpose],
             "chargingProfileKind": "Absolute",
-            "chargingSchedule": [schedule],
+            "chargingSchedule": [{"id": profile.id, **schedule_of(profile)}],
         }
         if profile.transaction is not None:
             body["transactionId"] = profile.transaction
@@ -335,7 +320,7 @@ def _charging_schedule(payload: dict[str, Any], hearing: Hearing) -> Heard:
     return Heard({"status": "Accepted"})
 
 
-_HANDLERS: dict[str, Callable[[dict[str, Any], Hearing], Heard]] = {
+_HANDLERS: dict[str, Handler] = {
     "Authorize": _authorize,
     "BootNotification": _boot,
     "DataTransfer": _data_transfer,
