@@ -12,11 +12,11 @@ from core.ports import TokenAnswer
 def may_charge(token: str, known: Mapping[str, TokenChanged], config: SiteConfig) -> TokenAnswer:
     """The answer to a shown token (card or EVCCID), without asking anybody; letters' case does not matter.
 
-    `known` holds the last `token.changed` of each token. A withdrawn token is refused, also where guests may charge.
-    The reason is a code of `core/messages/reasons.py`.
+    `known` holds the last `token.changed` of each token by its `normal` form. A withdrawn token is refused, also where
+    guests may charge. The reason is a code of `core/messages/reasons.py`.
     """
-    wanted = token.strip().casefold()
-    stated = next((body for name, body in known.items() if name.casefold() == wanted), None)
+    wanted = normal(token)
+    stated = known.get(wanted)
     vehicle = vehicle_of(token, config)
     if stated is not None and not stated.valid:
         return TokenAnswer(False, "token_withdrawn", stated.vehicle or vehicle)
@@ -29,8 +29,13 @@ def may_charge(token: str, known: Mapping[str, TokenChanged], config: SiteConfig
     return TokenAnswer(False, "token_unknown")
 
 
+def normal(token: str) -> str:
+    """The form in which tokens are compared: readers and lists differ in letters' case and blanks."""
+    return token.strip().casefold()
+
+
 def vehicle_of(token: str, config: SiteConfig) -> str | None:
     """The vehicle that carries this card or EVCCID by the configuration; None where none or several do."""
-    wanted = token.strip().casefold()
-    found = {v.id for v in config.vehicles for own in (*v.tokens, *v.evccids) if own.casefold() == wanted and wanted}
+    wanted = normal(token)
+    found = {v.id for v in config.vehicles for own in (*v.tokens, *v.evccids) if normal(own) == wanted and wanted}
     return found.pop() if len(found) == 1 else None

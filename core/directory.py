@@ -8,6 +8,7 @@ from typing import Any
 
 from immutables import Map
 
+from core.access import may_charge, normal
 from core.messages import Message
 from core.messages.gateway import PeerChanged, TokenChanged
 from core.messages.site import SiteConfig, SiteConfigured, Station
@@ -23,7 +24,8 @@ class Directory:
     stations: Map[str, KnownStation] = Map()
     admitted: Map[str, tuple[str, StationAdmitted]] = Map()
     """Station to (site, what a person admitted)."""
-    tokens: Map[tuple[str, str], TokenChanged] = Map()
+    tokens: Map[str, Map[str, TokenChanged]] = Map()
+    """Site to its changed tokens, by the form in which tokens are compared."""
     partners: Map[tuple[str, str], Mapping[str, Any]] = Map()
     knocking: Map[str, Message] = Map()
     """Stations that asked and were refused, newest knock each."""
@@ -33,17 +35,11 @@ class Directory:
         return self.stations.get(identity)
 
     def token(self, site: str, token: str) -> TokenAnswer:
-        """Whether the token may charge at the site: a changed token's word, else the fleet's, else the site's policy."""
-        changed = self.tokens.get((site, token))
-        if changed is not None:
-            return TokenAnswer(changed.valid, "token_known" if changed.valid else "token_withdrawn", changed.vehicle)
+        """Whether the token may charge at the site, by `core.access`."""
         config = self.configs.get(site)
         if config is None:
             return TokenAnswer(False, "site_unknown")
-        vehicle = next((v.id for v in config.vehicles if token in v.tokens or token in v.evccids), None)
-        if vehicle is not None:
-            return TokenAnswer(True, "fleet_vehicle", vehicle)
-        return TokenAnswer(config.policies.unknown_vehicles != "deny", "site_policy")
+        return may_charge(token, self.tokens.get(site, Map()), config)
 
     def partner(self, adapter: str, name: str) -> Mapping[str, Any] | None:
         """The last state that the adapter kept about that partner."""
@@ -62,7 +58,8 @@ def fold(state: Directory, message: Message) -> Directory:
         admitted = state.admitted.set(body.station, (message.site, body))
         return _stations(replace(state, admitted=admitted))
     if isinstance(body, TokenChanged):
-        return replace(state, tokens=state.tokens.set((message.site, body.token), body))
+        known = state.tokens.get(message.site, Map())
+        return replace(state, tokens=state.tokens.set(message.site, known.set(normal(body.token), body)))
     if isinstance(body, PeerChanged):
         return replace(state, partners=state.partners.set((body.adapter, body.peer), body.state))
     if isinstance(body, StationKnocked) and message.at.station:

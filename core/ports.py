@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from core.messages import Message, Position
-from core.messages.command import CommandWished
+from core.messages.command import CommandRequested, CommandWished
 from core.messages.site import Connector
 
 T = TypeVar("T")
@@ -61,11 +61,25 @@ class Wish:
     body: CommandWished
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One act that a station is asked for: once, until it expires. Its steps cite `id`."""
+
+    site: str
+    station: str
+    evse: int
+    id: str
+    body: CommandRequested
+
+
 class DesiredState(Protocol):
-    """What stations shall do: a projection of `command.wished`."""
+    """What stations shall do: a projection of `command.wished`, and the requests of `command.requested`."""
 
     def follow(self, site: str) -> AsyncIterator[Wish]:
         """The newest wish of every station of the site first, then each change."""
+
+    def requests(self, site: str) -> AsyncIterator[Request]:
+        """Requests that no station has taken yet first, then each new one; an expired one is not taken up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +187,5 @@ class Ports:
     sites: tuple[str, ...]
     report: Callable[[str, Mapping[str, str]], None]
     """Count something: `report("frames_received", {"protocol": "ocpp"})`; the metrics table knows the names."""
+    stranger: Callable[[str, str, Mapping[str, Any]], None] = lambda protocol, peer, item: None
+    """Keep what a peer sent that did not authenticate: `stranger("ocpp", address, {...})`; returns at once, bounded, no secrets."""

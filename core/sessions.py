@@ -67,6 +67,8 @@ class Plug:
     """The connector that is occupied, where a status named it."""
     transaction: str | None = None
     session: str | None = None
+    ended: datetime | None = None
+    """When the last transaction of this plug-in ended; None while one runs, or before the first."""
     token: str | None = None
     charging_state: ChargingState | None = None
     status: str = "unknown"
@@ -81,6 +83,7 @@ class Plug:
     """Id of the message with that SoC."""
     vehicle: str | None = None
     """As identified for this plug-in."""
+    identified_by: str = ""
     last_vehicle: str | None = None
 
 
@@ -96,6 +99,8 @@ class Left:
     """The last state of charge that the charger measured in that plug-in."""
     soc_at: datetime | None = None
     soc_by: str = ""
+    ended: datetime | None = None
+    """When its last transaction ended; None where one ran until the plug was out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,14 @@ def running(state: Sessions, station: str, evse: int | None) -> Session | None:
         return None if plug is None or plug.session is None else state.sessions.get(plug.session)
     found = [p.session for p in state.plugs.values() if p.station == station and p.session is not None]
     return state.sessions.get(found[0]) if len(found) == 1 else None
+
+
+def of_other_connector(state: Sessions, message: Message) -> bool:
+    """Whether a status is of the connector beside the one in use: only one works at a time, its cable is not this vehicle's."""
+    plug = state.plugs.get((message.at.station or "", message.at.evse or 0))
+    if plug is None or not plug.plugged or None in (plug.connector, message.at.connector):
+        return False
+    return plug.connector != message.at.connector
 
 
 def energy_wh(session: Session) -> float | None:
@@ -160,9 +173,9 @@ def _status(state: Sessions, message: Message, body: ConnectorStatusChanged) -> 
     station, evse = message.at.station, message.at.evse
     if station is None or evse is None:
         return state
+    if of_other_connector(state, message):
+        return state
     plug = _plug(state, station, evse)
-    if plug.plugged and None not in (plug.connector, message.at.connector) and plug.connector != message.at.connector:
-        return state  # the EVSE's other connector: only one works at a time, and its cable is not this vehicle's
     if body.status == "available":
         state = _unplugged(state, plug, message)
         plug = Plug(station, evse, status="available", status_by=message.id, last_vehicle=plug.last_vehicle)
@@ -182,7 +195,8 @@ def _status(state: Sessions, message: Message, body: ConnectorStatusChanged) -> 
 def _unplugged(state: Sessions, plug: Plug, message: Message) -> Sessions:
     if plug.vehicle is None:
         return state
-    left = Left(plug.station, plug.evse, message.time, message.id, plug.soc, plug.soc_at, plug.soc_by)
+    soc = (plug.soc, plug.soc_at, plug.soc_by)
+    left = Left(plug.station, plug.evse, message.time, message.id, *soc, plug.ended)
     return replace(state, left=state.left.set(plug.vehicle, left))
 
 
@@ -215,6 +229,7 @@ def _run(state: Sessions, session: Session, message: Message, charging: Charging
             plug,
             transaction=session.transaction,
             session=session.id,
+            ended=None,
             token=session.token or plug.token,
             charging_state=charging or plug.charging_state,
         ),
@@ -300,7 +315,7 @@ def _ended(state: Sessions, message: Message, body: SessionEnded) -> Sessions:
     if plug.session != session.id:
         return state
     idle = replace(plug, transaction=None, session=None, power_kw=0.0, power_at=message.time, power_by=message.id)
-    return _with_plug(state, replace(idle, charging_state="idle"))
+    return _with_plug(state, replace(idle, ended=message.time, charging_state="idle"))
 
 
 def _identified(state: Sessions, message: Message, body: VehicleIdentified) -> Sessions:
@@ -310,7 +325,8 @@ def _identified(state: Sessions, message: Message, body: VehicleIdentified) -> S
     plug = _plug(state, station, evse)
     if plug.session is not None and plug.session in state.sessions:
         state = _with_session(state, replace(state.sessions[plug.session], vehicle=body.vehicle))
-    return _with_plug(state, replace(plug, vehicle=body.vehicle, last_vehicle=body.vehicle or plug.last_vehicle))
+    last = body.vehicle or plug.last_vehicle
+    return _with_plug(state, replace(plug, vehicle=body.vehicle, identified_by=message.id, last_vehicle=last))
 
 
 def _priced(state: Sessions, message: Message, body: RecordPriced) -> Sessions:

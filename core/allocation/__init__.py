@@ -4,7 +4,7 @@
 `planned`/`assign` give the messages. `problem`, `solve`, `explain` and `check` know nothing of sites.
 """
 
-from core.allocation.assign import Assignment, assign, planned, settle
+from core.allocation.assign import Assignment, assign, kept, planned, settle
 from core.allocation.build import build
 from core.allocation.check import faults
 from core.allocation.explain import Explanation, Shortage, explain, spare_wh
@@ -33,6 +33,7 @@ __all__ = [
     "explain",
     "faults",
     "from_json",
+    "kept",
     "make",
     "planned",
     "settle",

@@ -11,11 +11,12 @@ from core.allocation.check import overloads
 from core.allocation.explain import Limit, Shortage
 from core.allocation.frame import Frame
 from core.allocation.planner import Made, trial
-from core.allocation.problem import Demand
-from core.allocation.stays import Bay
+from core.allocation.problem import Demand, to_json
+from core.allocation.stays import Bay, SiteProblem
 from core.messages import allocation
 from core.messages.allocation import AllocationAssigned, AllocationPlanned, CutLimit, Outcome, Step
-from core.messages.base import Physical
+from core.messages.base import Physical, digest
+from core.messages.site import Rule
 
 Previous = Mapping[tuple[str, int], AllocationAssigned]
 NEAR_WH = 2_000
@@ -62,8 +63,25 @@ def _still_good(made: Made, demand: Demand, previous: Previous) -> bool:
     return trial(bay, made.used.frame, demand.prefer).met
 
 
-def planned(made: Made, triggers: Sequence[str] = ()) -> AllocationPlanned:
-    """The plan's own message; `triggers` are what it answers."""
+def kept(site: SiteProblem, rule: Rule, triggers: Sequence[str], refused: str) -> AllocationPlanned:
+    """The message of a moment for which no plan passed the check; it answers its triggers, and nothing changes."""
+    return AllocationPlanned(
+        rule=rule,
+        triggers=tuple(triggers),
+        inputs=digest({"problem": to_json(site.problem), "rule": rule}),
+        slot_s=site.problem.slot_s,
+        needed_kwh=0,
+        planned_kwh=0,
+        missing_kwh=0,
+        outcomes=(),
+        proven=False,
+        refused=refused,
+        kept=True,
+    )
+
+
+def planned(made: Made, triggers: Sequence[str] = (), refused: str = "") -> AllocationPlanned:
+    """The plan's own message; `triggers` are what it answers, `refused` what was wrong with the plan before it."""
     real = [d for d in made.site.problem.demands if made.site.bays[d.id].requirement is not None]
     needed = sum(d.need_wh for d in real)
     outcomes = tuple(_outcome(made, d) for d in real)
@@ -79,6 +97,7 @@ def planned(made: Made, triggers: Sequence[str] = ()) -> AllocationPlanned:
         outcomes=outcomes,
         shortages=tuple(_told(made, shortage) for shortage in made.explanation.shortages),
         proven=made.plan.proven,
+        refused=refused,
     )
 
 

@@ -86,7 +86,7 @@ def _next_needs(requirements: Iterable[Message]) -> dict[str, Message]:
         body = message.body
         if isinstance(body, RequirementComputed):
             known = found.get(body.vehicle)
-            if known is None or body.departs < known.body.departs:  # type: ignore[attr-defined]
+            if known is None or body.departs < known.body.departs:  # type: ignore[attr-defined]  # because: only such bodies are kept here
                 found[body.vehicle] = message
     return found
 

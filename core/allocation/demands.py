@@ -46,11 +46,11 @@ def _node_of(site: Site, station: str) -> str | None:
 def _unknown(site: Site, blank: Demand, stay: Stay) -> Demand:
     policies = site.config.policies
     if policies.unknown_vehicles == "deny":
-        return replace(blank, reason="vehicle_unknown", priority=LEFTOVER)
+        return replace(blank, reason="stranger_denied", priority=LEFTOVER)
     caps, binds = _caps(site, stay.station, stay.max_kw, None, site.now, site.frame.ends)
     need = max(0.0, policies.unknown_vehicle_kwh - stay.delivered_kwh)
     whole = int(need * 1000) // 25 * 25
-    return replace(blank, cap_wh=caps, binds=binds, need_wh=whole, priority=LEFTOVER, reason="vehicle_unknown")
+    return replace(blank, cap_wh=caps, binds=binds, need_wh=whole, priority=LEFTOVER, reason="leftover_only")
 
 
 def _known(site: Site, blank: Demand, bay: Bay, max_kw: float, begins: datetime) -> tuple[Demand, Bay]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -106,11 +106,13 @@ def _runs_of_demand(demand: Demand, where: Bools) -> Iterable[Limit]:
     return _runs(where, demand.cap_wh, demand.connector or demand.id, demand.bind, own=True)
 
 
-def _runs(where: Bools, caps: tuple[int, ...], node: str, source: object, *, own: bool = False) -> list[Limit]:
+def _runs(
+    where: Bools, caps: tuple[int, ...], node: str, source: Callable[[int], str], *, own: bool = False
+) -> list[Limit]:
     """Neighbouring slots with the same source become one limit."""
     runs: list[Limit] = []
     for slot in np.flatnonzero(where).tolist():
-        who = source(slot)  # type: ignore[operator]
+        who = source(slot)
         last = runs[-1] if runs else None
         if last is not None and last.end == slot and last.source == who:
             runs[-1] = Limit(node, who, last.first, slot + 1, last.wh + caps[slot], own)

@@ -60,8 +60,8 @@ class Frame:
         return wh // self.unit(slot) / 10
 
     def first_at(self, moment: datetime) -> int:
-        """The first slot that lies wholly at or after the moment; 0 for the past."""
-        if moment <= self.begins:
+        """The first slot that lies wholly at or after the moment; 0 for the past and for the second that slots begin in."""
+        if moment.replace(microsecond=0) <= self.begins:
             return 0
         return next((i for i, edge in enumerate(self.edges[:-1]) if edge >= moment), self.count)
 

@@ -106,7 +106,7 @@ def _series(where: str, values: Sequence[object], slots: int) -> None:
     if len(values) != slots:
         _fail(where, f"{len(values)} values for {slots} slots")
     # Most series are good: one pass with C speed decides, and only a bad one is searched for its place.
-    if set(map(type, values)) <= {int} and min(values, default=0) >= 0 and max(values, default=0) <= MAX_WH:  # type: ignore[type-var,operator]
+    if set(map(type, values)) <= {int} and min(values, default=0) >= 0 and max(values, default=0) <= MAX_WH:  # type: ignore[type-var,operator]  # because: the first test says that all are int
         return
     for slot, value in enumerate(values):
         _whole(f"{where}[{slot}]", value, 0, MAX_WH)

@@ -8,16 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 from immutables import Map
 
+from core.allocation.pace import Begun, off_plan
 from core.messages import Message
 from core.messages.allocation import AllocationAssigned, AllocationPlanned
 from core.messages.envelope import EnvelopeComputed
 from core.messages.requirement import RequirementComputed, RequirementWithdrawn
-from core.messages.session import SessionEnded, SessionStarted
-from core.messages.site import SiteConfigured
+from core.messages.session import SessionEnded, SessionMetered, SessionStarted
+from core.messages.site import SiteConfig, SiteConfigured
 from core.messages.station import ConnectorStatusChanged, StationConnected, StationDisconnected, StationLimited
 from core.messages.vehicle import VehicleIdentified
 
 SLOT = timedelta(seconds=900)
+PACE = "soc"
+"""The trigger of a state of charge that is off its plan."""
 
 TRIGGERS: Mapping[str, str] = {
     SiteConfigured.TYPE: "configuration",
@@ -44,6 +47,11 @@ class Allocations:
     assigned: Map[Bay, Message] = Map()
     pending: Map[str, str] = Map()
     """Trigger to the id of its latest message."""
+    config: SiteConfig | None = None
+    begun: Map[Bay, Begun] = Map()
+    """The first state of charge that was read at each bay under the plan in force."""
+    paced: datetime | None = None
+    """When a plan was made last because a state of charge was off it."""
 
 
 def fold(state: Allocations, message: Message) -> Allocations:
@@ -51,15 +59,35 @@ def fold(state: Allocations, message: Message) -> Allocations:
     body = message.body
     if isinstance(body, AllocationPlanned):
         left = {trigger: cause for trigger, cause in state.pending.items() if cause not in message.causes}
-        return replace(state, planned=message, pending=Map(left))
+        paced = message.time if PACE in body.triggers else state.paced
+        return replace(state, planned=message, pending=Map(left), begun=Map(), paced=paced)
     if isinstance(body, AllocationAssigned):
         if message.at.station is None or message.at.evse is None:
             return state
         return replace(state, assigned=state.assigned.set((message.at.station, message.at.evse), message))
+    if isinstance(body, SessionMetered):
+        return _read(state, message, body)
+    if isinstance(body, SiteConfigured):
+        state = replace(state, config=body.config)
     trigger = TRIGGERS.get(message.type)
     if isinstance(body, ConnectorStatusChanged) and body.status == "available":
         trigger = "unplug" if (message.at.station, message.at.evse) in state.assigned else None
     return state if trigger is None else replace(state, pending=state.pending.set(trigger, message.id))
+
+
+def _read(state: Allocations, message: Message, body: SessionMetered) -> Allocations:
+    """A state of charge against its plan; off it asks for one plan per slot, since each slot makes one anyway."""
+    bay = (message.at.station or "", message.at.evse or 0)
+    assigned, plan = state.assigned.get(bay), state.planned
+    if body.soc is None or assigned is None or plan is None or state.config is None or message.time < plan.time:
+        return state
+    begun = state.begun.get(bay)
+    if begun is None:
+        return replace(state, begun=state.begun.set(bay, Begun(body.soc, message.time)))
+    served = state.paced is not None and slot_of(message.time) <= slot_of(state.paced)
+    if PACE in state.pending or served or not off_plan(state.config, assigned, begun, body.soc, message.time):
+        return state
+    return replace(state, pending=state.pending.set(PACE, message.id))
 
 
 def slot_of(moment: datetime) -> datetime:

@@ -2,6 +2,6 @@
 
 from core.dispatch.ceilings import Outlet, ceiling
 from core.dispatch.state import Dispatch, StationState, fold
-from core.dispatch.wishes import Wanted, decide, next_deadline
+from core.dispatch.wishes import Memory, Wanted, decide, next_deadline
 
-__all__ = ["Dispatch", "Outlet", "StationState", "Wanted", "ceiling", "decide", "fold", "next_deadline"]
+__all__ = ["Dispatch", "Memory", "Outlet", "StationState", "Wanted", "ceiling", "decide", "fold", "next_deadline"]

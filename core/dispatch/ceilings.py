@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.dispatch.functions import Grid, Watts, seconds
 from core.dispatch.state import Possible, StationState
-from core.messages.allocation import Step
 from core.messages.command import Installed
 from core.sessions import Plug
-
-Watts = NDArray[np.int64]
-"""Whole watts at the plug, one value per interval of a grid."""
-
-Grid = NDArray[np.int64]
-"""Starts of intervals in whole seconds since the epoch, rising; the last interval has no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,69 +26,87 @@ class Outlet:
     safe_w: int
 
 
-def seconds(moment: datetime) -> int:
-    """Whole seconds since the epoch, rounded down."""
-    return int(moment.timestamp() // 1)
-
-
-def watts(kw: float) -> int:
-    """Whole watts, nearest."""
-    return round(kw * 1000)
-
-
-def sample(steps: Sequence[Step], grid: Grid) -> Watts:
-    """A step function on the grid; before its first step the first value holds."""
-    if len(steps) == 1:
-        return np.full(len(grid), watts(steps[0].kw), dtype=np.int64)
-    times = np.array([seconds(s.at) for s in steps], dtype=np.int64)
-    values = np.array([watts(s.kw) for s in steps], dtype=np.int64)
-    sampled: Watts = values[np.maximum(np.searchsorted(times, grid, side="right") - 1, 0)]
-    return sampled
-
-
 def edges(station: StationState | None) -> set[int]:
     """Every moment at which something possible in a station steps, ends or becomes void, in seconds."""
     found: set[int] = set()
     for possible in station.possible if station else ():
-        found.update(seconds(s.at) for s in possible.installed.steps)
-        found.update(seconds(m) for m in (possible.installed.until, possible.since, possible.void) if m)
+        found |= possible.moments
     return found
 
 
-def windows(reduce: np.ufunc, values: Watts, begins: Grid, ends: Grid) -> Watts:
-    """`reduce` over values[begins[k]:ends[k]] for each k."""
-    borders = np.column_stack([begins, ends]).ravel()
-    reduced: Watts = reduce.reduceat(np.append(values, 0), borders)[::2]
+def windows(reduce: np.ufunc, values: Watts, borders: Grid) -> Watts:
+    """`reduce` over values[begin:end] for each pair of `borders`, which are begin and end in turn."""
+    padded = np.zeros(len(values) + 1, dtype=np.int64)
+    padded[:-1] = values
+    reduced: Watts = reduce.reduceat(padded, borders)[::2]
     return reduced
 
 
-def behind(power: Watts, grid: Grid, guard: int) -> Watts:
-    """The most of the power from a guard time before each moment on: a charger may be that slow to follow."""
-    if not guard or power.min() == power.max():
-        return power
-    begins = np.maximum(np.searchsorted(grid, grid - guard, side="right") - 1, 0)
-    return windows(np.maximum, power, begins, np.arange(len(grid)) + 1)
+class Instants:
+    """A grid with the guard window behind and ahead of each of its moments: so slow may a charger be to follow."""
+
+    def __init__(self, grid: Grid, guard: int = 0) -> None:
+        self.grid = grid
+        self.guard = guard
+
+    @cached_property
+    def _behind(self) -> Grid:
+        begins = np.maximum(np.searchsorted(self.grid, self.grid - self.guard, side="right") - 1, 0)
+        return np.column_stack([begins, np.arange(1, len(self.grid) + 1)]).ravel()
+
+    @cached_property
+    def _ahead(self) -> Grid:
+        ends = np.searchsorted(self.grid, self.grid + self.guard, side="right")
+        return np.column_stack([np.arange(len(self.grid)), ends]).ravel()
+
+    def behind(self, power: Watts) -> Watts:
+        """The most of the power from a guard time before each moment on."""
+        if not self.guard or power.min() == power.max():
+            return power
+        return windows(np.maximum, power, self._behind)
+
+    def ahead(self, limit: Watts) -> Watts:
+        """The least of the limit from each moment to a guard time later: reductions are taken early."""
+        if limit.min() == limit.max():
+            return limit
+        return windows(np.minimum, limit, self._ahead)
 
 
 def ceiling(outlet: Outlet, station: StationState | None, plug: Plug | None, grid: Grid, guard: int = 0) -> Watts:
-    """The outlet's ceiling on the grid, in watts; with a guard time (s), for a charger that is so slow to follow.
+    """The outlet's ceiling on the grid, in watts; with a guard time (s), for a charger that is so slow to follow."""
+    return ceilings(outlet, station, plug, Instants(grid, guard))[1]
+
+
+def ceilings(
+    outlet: Outlet, station: StationState | None, plug: Plug | None, instants: Instants
+) -> tuple[Watts, Watts]:
+    """The outlet's ceiling in watts, of a charger that follows at once and of one that takes the guard time.
 
     The largest of every schedule that may be in force; a schedule of the running transaction hides the default until
     its end; without a confirmed default the rating counts while a vehicle is plugged or power is measured. A slow
     charger may still follow a schedule that was replaced less than the guard time ago, and any of its steps.
     """
+    grid, guard = instants.grid, instants.guard
     possible = station.possible if station else ()
     default = _default(outlet, possible, plug, grid)
-    result = np.zeros_like(grid)
-    hidden = np.zeros(len(grid), dtype=bool)
+    quick, slow = np.zeros_like(grid), np.zeros_like(grid)
+    bare, slowly_bare = np.ones(len(grid), dtype=bool), np.ones(len(grid), dtype=bool)
     for candidate in _of_transaction(outlet, possible, plug):
-        applies = _applies(candidate, grid, guard)
-        follows = np.where(_running(candidate.installed, grid), sample(candidate.installed.steps, grid), default)
-        result = np.where(applies, np.maximum(result, behind(follows, grid, guard)), result)
-        hidden |= applies & _hides(candidate, grid, guard)
-    result = np.where(hidden, result, np.maximum(result, behind(default, grid, guard)))
-    capped: Watts = np.minimum(result, outlet.rating_w)
-    return capped
+        follows = np.where(_running(candidate.installed, grid), candidate.sample(grid), default)
+        quick = _with(quick, follows, candidate, grid, 0)
+        slow = _with(slow, instants.behind(follows), candidate, grid, guard)
+        bare &= ~(_applies(candidate, grid, 0) & _hides(candidate, grid, 0))
+        slowly_bare &= ~(_applies(candidate, grid, guard) & _hides(candidate, grid, guard))
+    quick = np.where(bare, np.maximum(quick, default), quick)
+    slow = np.where(slowly_bare, np.maximum(slow, instants.behind(default)), slow)
+    return np.minimum(quick, outlet.rating_w), np.minimum(slow, outlet.rating_w)
+
+
+def _with(most: Watts, follows: Watts, possible: Possible, grid: Grid, guard: int) -> Watts:
+    if possible.void is None:
+        return np.maximum(most, follows)
+    raised: Watts = np.where(_applies(possible, grid, guard), np.maximum(most, follows), most)
+    return raised
 
 
 def _of_transaction(outlet: Outlet, possible: Sequence[Possible], plug: Plug | None) -> list[Possible]:
@@ -137,7 +149,7 @@ def _default(outlet: Outlet, possible: Sequence[Possible], plug: Plug | None, gr
         if candidate.installed.purpose != "default" or candidate.installed.evse not in (0, outlet.evse):
             continue
         applies = _applies(candidate, grid, 0)
-        level = np.where(applies, np.maximum(level, sample(candidate.installed.steps, grid)), level)
+        level = np.where(applies, np.maximum(level, candidate.sample(grid)), level)
         known |= applies & _hides(candidate, grid, 0)
     busy = plug is not None and (plug.plugged or (plug.power_kw or 0.0) > 0.0)
     unknown = outlet.rating_w if busy else outlet.safe_w

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from immutables import Map
 
+from core.dispatch.functions import Grid, Watts, arrays, on, seconds
 from core.messages import Message
 from core.messages.command import (
     CommandAccepted,
@@ -36,7 +38,7 @@ class Connection:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Possible:
     """A schedule that may be in force; after `void` (a moment) it no longer can."""
 
@@ -47,6 +49,20 @@ class Possible:
     since: datetime | None = None
     """When it was confirmed: from then on it hides what lies below it."""
     void: datetime | None = None
+
+    def sample(self, grid: Grid) -> Watts:
+        """What the schedule says on the grid, in watts."""
+        return on(grid, *self._function)
+
+    @cached_property
+    def _function(self) -> tuple[Grid, Watts]:
+        return arrays(self.installed.steps)
+
+    @cached_property
+    def moments(self) -> frozenset[int]:
+        """The seconds at which it steps, ends, hides what lies below it, or becomes void."""
+        ends = (self.installed.until, self.since, self.void)
+        return frozenset(seconds(m) for m in (*(s.at for s in self.installed.steps), *ends) if m is not None)
 
 
 @dataclass(frozen=True, slots=True)

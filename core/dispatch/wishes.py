@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from immutables import Map
 
-from core.dispatch.ceilings import Grid, Outlet, Watts, behind, ceiling, edges, sample, seconds, watts, windows
+from core.dispatch.ceilings import Instants, Outlet, ceiling, ceilings, edges
+from core.dispatch.functions import Grid, Watts, on, sample, seconds, watts
 from core.dispatch.state import Dispatch, StationState
 from core.messages.allocation import Step
 from core.messages.base import Physical
@@ -57,9 +58,9 @@ class Site:
     """The envelope and configuration that the limits rest on."""
 
 
-def decide(state: Dispatch, site: Site, now: datetime, scribe: Scribe) -> None:
+def decide(state: Dispatch, site: Site, now: datetime, scribe: Scribe, memory: Memory | None = None) -> None:
     """Write `command.wished` for every connected station whose wish changed or runs out."""
-    planned = _plan(state, site, now)
+    planned = (memory or Memory()).planned(state, site, now)
     for station in sorted({o.station for o in site.outlets}):
         known = state.stations.get(station)
         if known is None or known.connection is None:
@@ -113,26 +114,45 @@ class _Planned:
     power: Mapping[tuple[str, int], Watts]
 
 
+@dataclass(slots=True)
+class Memory:
+    """The last functions of time, and all that they follow from: a wish that was written changes none of it."""
+
+    _given: tuple[object, ...] = ()
+    _found: _Planned | None = None
+
+    def planned(self, state: Dispatch, site: Site, now: datetime) -> _Planned:
+        """The functions of time, made anew only where something differs."""
+        given = _given(state, site, now)
+        if self._found is None or given != self._given:
+            self._given, self._found = given, _plan(state, site, now)
+        return self._found
+
+
+def _given(state: Dispatch, site: Site, now: datetime) -> tuple[object, ...]:
+    """Everything that `_plan` looks at."""
+    stations = tuple((s.station, s.possible, s.hand) for s in state.stations.values())
+    plugs = tuple(_plug(site, o) for o in site.outlets)
+    return (now, state.guard, site.horizon, site.outlets, site.paths, site.limits, site.wanted, stations, plugs)
+
+
 def _plan(state: Dispatch, site: Site, now: datetime) -> _Planned:
     guard = int(state.guard.total_seconds())
     until = seconds(now + site.horizon)
-    grid = _grid(state, site, now, until, guard)
-    limits = {node: _limit(limit, grid) for node, limit in site.limits.items()}
-    early = {node: _ahead(limit, grid, guard) for node, limit in limits.items()}
-    caps = {(o.station, o.evse): ceiling(o, state.stations.get(o.station), _plug(site, o), grid) for o in site.outlets}
-    slow = {
-        (o.station, o.evse): ceiling(o, state.stations.get(o.station), _plug(site, o), grid, guard)
-        for o in site.outlets
+    instants = Instants(_grid(state, site, now, until, guard), guard)
+    limits = {node: _limit(limit, instants.grid) for node, limit in site.limits.items()}
+    early = {node: instants.ahead(limit) for node, limit in limits.items()}
+    caps: dict[tuple[str, int], tuple[Watts, Watts]] = {
+        (o.station, o.evse): ceilings(o, state.stations.get(o.station), _plug(site, o), instants) for o in site.outlets
     }
     ranked = sorted(site.outlets, key=lambda o: _rank(site, o))
-    wanted = _fitted(ranked, state, site, grid, early)
-    room = _room(site, slow, limits)
+    wanted = _fitted(ranked, state, site, instants.grid, early)
+    room = _room(site, caps, limits)
     power = {}
     for outlet in ranked:
         place = (outlet.station, outlet.evse)
-        path = site.paths[outlet.node]
-        power[place] = _granted(path, wanted[place], caps[place], slow[place], room, grid, guard)
-    return _Planned(grid, until, power)
+        power[place] = _granted(site.paths[outlet.node], wanted[place], *caps[place], room, instants)
+    return _Planned(instants.grid, until, power)
 
 
 def _rank(site: Site, outlet: Outlet) -> tuple[object, ...]:
@@ -161,19 +181,8 @@ def _grid(state: Dispatch, site: Site, now: datetime, until: int, guard: int) ->
 
 
 def _limit(limit: Limit, grid: Grid) -> Watts:
-    times = np.array([t for t, _ in limit.steps], dtype=np.int64)
-    values = np.array([w for _, w in limit.steps], dtype=np.int64)
-    sampled: Watts = values[np.maximum(np.searchsorted(times, grid, side="right") - 1, 0)]
-    return sampled
-
-
-def _ahead(limit: Watts, grid: Grid, guard: int) -> Watts:
-    """The least of the limit from each moment to a guard time later: reductions are taken early."""
-    if limit.min() == limit.max():
-        return limit
-    begins = np.arange(len(grid))
-    ends = np.searchsorted(grid, grid + guard, side="right")
-    return windows(np.minimum, limit, begins, ends)
+    times, values = zip(*limit.steps, strict=True)
+    return on(grid, np.array(times, dtype=np.int64), np.array(values, dtype=np.int64))
 
 
 def _fitted(
@@ -184,7 +193,7 @@ def _fitted(
     fitted: dict[tuple[str, int], Watts] = {}
     for outlet in ranked:
         path = site.paths[outlet.node]
-        power = np.minimum(_asked(outlet, state, site, grid), np.minimum.reduce([left[n] for n in path]))
+        power = np.minimum(_asked(outlet, state, site, grid), _least(left, path))
         power = np.maximum(power, 0) // GRAIN_W * GRAIN_W
         for node in path:
             left[node] -= power
@@ -213,29 +222,39 @@ def _capped_by_hand(power: Watts, known: StationState | None, site: Site, outlet
     return capped
 
 
-def _room(site: Site, slow: Mapping[tuple[str, int], Watts], limits: Mapping[str, Watts]) -> dict[str, Watts]:
-    """What every node has left when each outlet draws all that it still may."""
+def _room(
+    site: Site, caps: Mapping[tuple[str, int], tuple[Watts, Watts]], limits: Mapping[str, Watts]
+) -> dict[str, Watts]:
+    """What every node has left when each outlet draws all that it still may, as slowly as it may follow."""
     room = {node: limit.copy() for node, limit in limits.items()}
     for outlet in site.outlets:
         for node in site.paths[outlet.node]:
-            room[node] -= slow[(outlet.station, outlet.evse)]
+            room[node] -= caps[(outlet.station, outlet.evse)][1]
     return room
 
 
 def _granted(
-    path: Sequence[str], wanted: Watts, cap: Watts, slow: Watts, room: dict[str, Watts], grid: Grid, guard: int
+    path: Sequence[str], wanted: Watts, cap: Watts, slow: Watts, room: dict[str, Watts], instants: Instants
 ) -> Watts:
     """Less than the ceiling is granted at once; more only as far as the room reaches, which it then takes.
 
     The room has to last for a guard time: so long a charger may still draw what its schedule lowers.
     """
-    lasting = _ahead(slow + np.minimum.reduce([room[n] for n in path]), grid, guard)
+    lasting = instants.ahead(slow + _least(room, path))
     granted = np.minimum(wanted, np.maximum(cap, lasting)) // GRAIN_W * GRAIN_W
-    more = np.maximum(behind(np.maximum(granted, cap), grid, guard), slow) - slow
-    for node in path:
-        room[node] = room[node] - more
+    more = np.maximum(instants.behind(np.maximum(granted, cap)), slow) - slow
+    if more.any():
+        for node in path:
+            room[node] = room[node] - more
     result: Watts = granted
     return result
+
+
+def _least(left: Mapping[str, Watts], path: Sequence[str]) -> Watts:
+    least = left[path[0]]
+    for node in path[1:]:
+        least = np.minimum(least, left[node])
+    return least
 
 
 # -- wishes -------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from core.incidents.chargers import commands, faults, offline, strangers
 from core.incidents.conditions import Condition, World
 from core.incidents.departures import departures
 from core.incidents.facts import Facts, note
-from core.incidents.site import feeds, limits, meters, sources
+from core.incidents.site import feeds, journal, limits, meters, plans, sources
 from core.messages import Message, identify
 from core.messages.incident import IncidentOpened, IncidentResolved, IncidentUpdated
 from core.messages.scribe import Scribe
@@ -27,14 +27,16 @@ Evaluate = Callable[[Facts, World, datetime], Iterator[Condition]]
 Inputs = Callable[[Facts, World], tuple[object, ...]]
 
 EVALUATORS: tuple[tuple[Evaluate, Inputs], ...] = (
-    (offline, lambda facts, world: (facts.links, *_yard(world))),
+    (offline, lambda facts, world: (facts.links, world.open, *_yard(world))),
     (commands, lambda facts, world: (facts.orders, facts.links, *_yard(world))),
     (faults, lambda facts, world: (facts.statuses, *_yard(world))),
     (strangers, lambda facts, world: (facts.identified, *_yard(world))),
     (sources, lambda facts, world: (facts.sources, facts.contacts, world.config)),
     (meters, lambda facts, world: (facts.watches, world.config)),
     (limits, lambda facts, world: (facts.envelope, world.config)),
+    (plans, lambda facts, world: (facts.plan, world.config)),
     (feeds, lambda facts, world: (facts.feeds, world.config)),
+    (journal, lambda facts, world: (facts.journal, world.config)),
     (departures, lambda facts, world: (world.readiness, world.open)),
 )
 """Every kind of condition with what it is evaluated from; a new kind is one more function."""

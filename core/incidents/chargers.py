@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from core.incidents.conditions import CHARGING_FOR, Condition, World, departing, weighed
+from core.incidents.conditions import CHARGING_FOR, Condition, World, departing, weighed, weighed_all
 from core.incidents.facts import Facts, Link, Order
-from core.messages import Physical
+from core.incidents.panels import SILENT, lost_together
+from core.messages import Message, Physical
 from core.messages.incident import Severity
 from core.messages.site import SiteConfig
 from core.messages.station import ConnectorStatusChanged
 from core.messages.vehicle import VehicleIdentified
 
-SILENT = timedelta(seconds=60)
-"""A lost socket is an incident after so long."""
 STRANGER = timedelta(minutes=2)
 """An unknown vehicle is one after so long: cards are shown late."""
 MANY_CONNECTORS = 0.25
@@ -24,15 +23,20 @@ _UNREACHABLE = timedelta(days=365)
 
 
 def offline(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
-    """Stations whose socket is gone or whose sign of life has run out."""
-    silent = {station: _silent_since(link, now) for station, link in facts.links.items()}
-    many = _share(world, {s for s, since in silent.items() if since is not None}) >= MANY_CONNECTORS
+    """Stations whose socket is gone or whose sign of life has run out, but not one by one what a node lost together."""
+    found = {station: _silent_since(link, now) for station, link in facts.links.items()}
+    silent = {station: since for station, since in found.items() if since is not None}
+    many = _share(world, set(silent)) >= MANY_CONNECTORS
+    panels = lost_together(facts.links, silent, world)
+    yield from (weighed_all(panel.condition, world, now, panel.stations) for panel in panels)
+    told_above = {station for panel in panels for station in panel.stations}
     for station, link in facts.links.items():
-        since = silent[station] or link.since
+        since = silent.get(station, link.since)
+        alone = station not in told_above or ("charger_offline", station) in world.open
         condition = Condition(
             kind="charger_offline",
             subject=station,
-            active=silent[station] is not None,
+            active=station in silent and alone,
             since=since,
             causes=(link.by,),
             params={"station": station, "since": since, "safe_kw": _safe_kw(world.config, station)},
@@ -48,13 +52,16 @@ def offline(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
 def commands(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
     """Stations that refused a limit, hold or draw more than it, or have not confirmed it in time."""
     for station, order in facts.orders.items():
-        for condition in (*_answers(station, order), *_waiting(station, order, facts.links.get(station), world)):
+        for condition in (*_answers(station, order, world), *_waiting(station, order, facts.links.get(station), world)):
             yield weighed(condition, world, now)
 
 
 def faults(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
     """Connectors that report a fault."""
-    for (station, evse), message in facts.statuses.items():
+    worst: dict[tuple[str, int], Message] = {}
+    for (station, evse, _), message in facts.statuses.items():
+        worst[(station, evse)] = max(worst.get((station, evse), message), message, key=_faulted)
+    for (station, evse), message in worst.items():
         body = message.body
         assert isinstance(body, ConnectorStatusChanged)
         bay = _bay(world.config, station, evse)
@@ -68,6 +75,11 @@ def faults(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
             at=Physical(station=station, evse=evse),
         )
         yield weighed(condition, world, now)
+
+
+def _faulted(status: Message) -> tuple[bool, datetime]:
+    """A fault counts more than what is told of the EVSE's other connector; else the newest word."""
+    return getattr(status.body, "status", "") == "faulted", status.time
 
 
 def strangers(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
@@ -100,19 +112,22 @@ def _silent_since(link: Link, now: datetime) -> datetime | None:
     return link.fresh_until if link.fresh_until is not None and now >= link.fresh_until else None
 
 
-def _answers(station: str, order: Order) -> Iterator[Condition]:
+def _answers(station: str, order: Order, world: World) -> Iterator[Condition]:
     """A refusal or a mismatch holds until the next confirmation."""
     for kind, step in (("profile_refused", order.refused), ("limit_not_obeyed", order.mismatched)):
         latest = step or order.confirmed
         if latest is None:
             continue
+        params = {"station": station, "since": latest.time, "why": getattr(latest.body, "reason", "")}
+        if step is not None and kind == "profile_refused":
+            params |= {"ceiling_kw": world.ceiling_kw(station)}
         yield Condition(
             kind=kind,
             subject=station,
             active=step is not None,
             since=latest.time,
             causes=(latest.id,),
-            params={"station": station, "since": latest.time, "why": getattr(latest.body, "reason", "")},
+            params=params,
             at=Physical(station=station),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,8 @@ class World:
     """Which known vehicle stands where."""
     readiness: Map[tuple[str, str], Message] = field(default_factory=Map)
     """The last assessment of each (vehicle, departure)."""
+    ceiling_kw: Callable[[str], float | None] = lambda station: None
+    """What a station counts with; asked only where a sentence says it."""
     open: Container[tuple[str, str]] = ()
     """(kind, subject) of every open incident: what is neither open nor active need not be looked at."""
 
@@ -68,12 +70,23 @@ def weighed(condition: Condition, world: World, now: datetime, floor: Severity =
     if not condition.active:
         return condition
     at = condition.at
-    touched = departing(world, at.station or "", at.evse, now)
     here = (p for place, p in sorted(world.plugs.items()) if place[0] == at.station and at.evse in (None, place[1]))
     session = next((plug.session for plug in here if plug.session), None)
+    there = replace(condition, at=at.model_copy(update={"session": session}))
+    return _touching(there, departing(world, at.station or "", at.evse, now), now, floor)
+
+
+def weighed_all(condition: Condition, world: World, now: datetime, stations: Iterable[str]) -> Condition:
+    """The condition of several stations with the departures that it touches, and its severity by consequence."""
+    if not condition.active:
+        return condition
+    touched = [body for station in stations for body in departing(world, station, None, now)]
+    return _touching(condition, touched, now, REASONS[condition.kind].severity)
+
+
+def _touching(condition: Condition, touched: list[ReadinessAssessed], now: datetime, floor: Severity) -> Condition:
     return replace(
         condition,
-        at=at.model_copy(update={"session": session}),
         severity=max(severity_of(condition.kind, touched, now), floor, key=_RANK.index),
         departures=tuple(sorted({body.vehicle for body in touched})),
         moments=(*condition.moments, *(body.departs - CHARGING_FOR for body in touched), *edges(touched)),

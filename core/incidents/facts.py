@@ -12,9 +12,10 @@ from immutables import Map
 
 from core.energy_system import reserve_at
 from core.messages import Message
+from core.messages.allocation import AllocationPlanned
 from core.messages.command import CommandConfirmed, CommandMismatched, CommandRejected, CommandWished
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
-from core.messages.gateway import GatewayStarted
+from core.messages.gateway import GatewayStarted, JournalVerified
 from core.messages.grid import MeterSampled, SourceContacted, SourceStateChanged
 from core.messages.site import SiteConfig, SiteConfigured
 from core.messages.station import ConnectorStatusChanged, StationConnected, StationDisconnected, StationSeen
@@ -72,13 +73,17 @@ class Facts:
     configured_by: str = ""
     links: Map[str, Link] = field(default_factory=Map)
     orders: Map[str, Order] = field(default_factory=Map)
-    statuses: Map[tuple[str, int], Message] = field(default_factory=Map)
+    statuses: Map[tuple[str, int, int], Message] = field(default_factory=Map)
+    """By (station, EVSE, connector): of an EVSE with two, one may be faulted and the other free."""
     identified: Map[tuple[str, int], Message] = field(default_factory=Map)
     sources: Map[str, Message] = field(default_factory=Map)
     contacts: Map[str, Message] = field(default_factory=Map)
     feeds: Map[str, Message] = field(default_factory=Map)
     watches: Map[tuple[str, str], Watch] = field(default_factory=Map)
     envelope: Message | None = None
+    journal: Message | None = None
+    plan: Message | None = None
+    """The last plan of which the check refused something, or the first one after it."""
 
 
 def note(facts: Facts, message: Message) -> Facts:
@@ -101,6 +106,17 @@ def _envelope(facts: Facts, message: Message, body: EnvelopeComputed) -> Facts:
     return facts if older else replace(facts, envelope=message)
 
 
+def _verified(facts: Facts, message: Message, body: JournalVerified) -> Facts:
+    older = facts.journal is not None and message.time < facts.journal.time
+    return facts if older else replace(facts, journal=message)
+
+
+def _planned(facts: Facts, message: Message, body: AllocationPlanned) -> Facts:
+    before = facts.plan.body if facts.plan else None
+    fine = not body.refused and not getattr(before, "refused", "")
+    return facts if fine else replace(facts, plan=message)
+
+
 def _started(facts: Facts, message: Message, body: GatewayStarted) -> Facts:
     """Connections of that gateway's earlier epochs are lost at that moment."""
     links = facts.links
@@ -111,19 +127,19 @@ def _started(facts: Facts, message: Message, body: GatewayStarted) -> Facts:
 
 
 def _connected(facts: Facts, message: Message, body: StationConnected) -> Facts:
+    """The stream's order says which connection is the newer one; clocks of two gateways may disagree about it."""
     station = message.at.station or ""
     known = facts.links.get(station)
-    if known is not None and message.time < known.since:
+    if known is not None and known.gateway == body.gateway and _name(body) <= _held(known):
         return facts
-    same = known is not None and (known.gateway, known.epoch, known.connection) == _name(body)
     link = Link(True, message.time, message.id, *_name(body), message.fresh_until)
-    return facts if same else replace(facts, links=facts.links.set(station, link))
+    return replace(facts, links=facts.links.set(station, link))
 
 
 def _disconnected(facts: Facts, message: Message, body: StationDisconnected) -> Facts:
     station = message.at.station or ""
     known = facts.links.get(station)
-    if known is None or not known.up or (known.gateway, known.epoch, known.connection) != _name(body):
+    if known is None or not known.up or _held(known) != _name(body):
         return facts
     lost = replace(known, up=False, since=message.time, by=message.id)
     return replace(facts, links=facts.links.set(station, lost))
@@ -143,6 +159,10 @@ def _seen(facts: Facts, message: Message, body: StationSeen) -> Facts:
     return replace(facts, links=facts.links.set(station, link))
 
 
+def _held(link: Link) -> tuple[str, int, int]:
+    return link.gateway, link.epoch, link.connection
+
+
 def _name(body: StationConnected | StationDisconnected) -> tuple[str, int, int]:
     return body.gateway, body.epoch, body.connection
 
@@ -156,6 +176,9 @@ def _wished(facts: Facts, message: Message, body: CommandWished) -> Facts:
 
 
 def _rejected(facts: Facts, message: Message, body: CommandRejected) -> Facts:
+    """A refused limit; what refuses to start a session has not refused one."""
+    if body.purpose == "start":
+        return facts
     return _ordered(facts, message, replace(_order(facts, message), refused=message))
 
 
@@ -181,7 +204,7 @@ def _ordered(facts: Facts, message: Message, order: Order) -> Facts:
 
 
 def _status(facts: Facts, message: Message, body: ConnectorStatusChanged) -> Facts:
-    place = (message.at.station or "", message.at.evse or 0)
+    place = (message.at.station or "", message.at.evse or 0, message.at.connector or 0)
     return replace(facts, statuses=_newer(facts.statuses, place, message))
 
 
@@ -257,6 +280,8 @@ def _watched(
 _TAKES: Mapping[str, Callable[[Facts, Message, Any], Facts]] = {
     SiteConfigured.TYPE: _configured,
     EnvelopeComputed.TYPE: _envelope,
+    AllocationPlanned.TYPE: _planned,
+    JournalVerified.TYPE: _verified,
     GatewayStarted.TYPE: _started,
     StationConnected.TYPE: _connected,
     StationDisconnected.TYPE: _disconnected,

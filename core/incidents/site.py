@@ -10,7 +10,9 @@ from core.energy_system import Topology
 from core.incidents.conditions import Condition, World, stated
 from core.incidents.facts import Facts, envelope_at
 from core.messages import Message, Physical
+from core.messages.allocation import AllocationPlanned
 from core.messages.envelope import EnvelopeComputed
+from core.messages.gateway import JournalVerified
 from core.messages.grid import SourceContacted, SourceStateChanged
 from core.messages.reasons import REASONS
 from core.messages.site import Source
@@ -85,6 +87,17 @@ def limits(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
         )
 
 
+def plans(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Plans that the independent check refused; the next one that passes ends it."""
+    message = facts.plan
+    if message is None or not isinstance(message.body, AllocationPlanned):
+        return
+    body = message.body
+    for kind, holds in (("plan_refused", not body.kept), ("plan_infeasible", body.kept)):
+        active = bool(body.refused) and holds
+        yield stated(kind, world.config.id, active, message, {"detail": body.refused}, Physical())
+
+
 def feeds(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
     """Schedules of which rows could not be used; the next whole import of the feed ends it."""
     for feed, message in facts.feeds.items():
@@ -93,6 +106,14 @@ def feeds(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
         rows = body.quarantined + max(body.refused_count, len(body.refused))
         params = {"feed": feed, "rows": rows, "since": message.time}
         yield stated("schedule_incomplete", feed, rows > 0, message, params, Physical(path=feed))
+
+
+def journal(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """A journal that does not verify; the next verification that finds it whole ends it."""
+    message = facts.journal
+    if message is not None and isinstance(message.body, JournalVerified):
+        params = {"detail": message.body.detail, "since": message.time}
+        yield stated("journal_damaged", world.config.id, not message.body.whole, message, params, Physical())
 
 
 def _horizon(source: Source, contact: Message, until: datetime, guard_s: int) -> Condition:

@@ -47,6 +47,7 @@ BODIES: Mapping[str, type[Body]] = {
         evidence.EvidenceSent,
         evidence.EvidenceQuarantined,
         gateway.GatewayStarted,
+        gateway.JournalVerified,
         gateway.PeerChanged,
         gateway.TokenChanged,
         site.SiteConfigured,

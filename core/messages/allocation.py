@@ -66,6 +66,10 @@ class AllocationPlanned(Body):
     shortages: tuple[Shortage, ...] = ()
     proven: bool = True
     """The number of missed departures is proven least."""
+    refused: str = ""
+    """What the check found wrong with the plan of this site's rule; empty where it was used."""
+    kept: bool = False
+    """No plan passed the check: the assignments of the last one stay in force."""
 
 
 class AllocationAssigned(Body):

@@ -101,7 +101,7 @@ class CommandMismatched(_Step):
 
 
 class CommandRequested(Body):
-    """A person or the core asks a station for an act: start or stop a transaction."""
+    """The core asks a station for an act: start or stop a transaction. Its steps follow as those of a wish, citing its id."""
 
     TYPE: ClassVar[str] = "command.requested"
     PROBLEM: ClassVar[Problem] = _CONTROL
@@ -109,4 +109,15 @@ class CommandRequested(Body):
     act: Literal["start", "stop"]
     token: str | None = None
     transaction: str | None = None
+    plug_in: str = ""
+    """The plug-in that a start is for: the id of the message that began it."""
+    number: int = 1
+    """Which request of this plug-in it is."""
+    expires: Utc | None = None
+    """From then on nobody takes it up any more; None: it lasts."""
     who: str = "hub"
+
+    def key(self, message: Message) -> tuple[str, ...]:
+        """One per (EVSE, act, plug-in or transaction, number)."""
+        at = message.at
+        return (at.station or "", str(at.evse), self.act, self.plug_in or self.transaction or "", str(self.number))

@@ -22,6 +22,23 @@ class GatewayStarted(Body):
         return (self.gateway, str(self.epoch), message.site)
 
 
+class JournalVerified(Body):
+    """The journal was read as a whole, and every record and chain in it verified, or not."""
+
+    TYPE: ClassVar[str] = "journal.verified"
+    PROBLEM: ClassVar[Problem] = Problem("integration", "operation")
+    LOCAL: ClassVar[frozenset[str]] = frozenset({"records", "detail"})
+
+    whole: bool
+    records: int
+    detail: str = ""
+    """What is wrong, and where."""
+
+    def key(self, message: Message) -> tuple[str, ...]:
+        """One per moment and site."""
+        return (message.site, message.time.isoformat())
+
+
 class PeerChanged(Body):
     """An adapter's own lasting state about a partner (URL, version, interval); found again in `Directory.partner`."""
 

@@ -62,7 +62,7 @@ READINESS: Mapping[str, Reason] = {
     "circuit_limited": Reason(
         "vehicle",
         "high",
-        "The circuit {node} leaves {vehicle} too little[: {limit_kw}][ until {until:time}]."
+        "The circuit[ {node}] leaves {vehicle} too little[: {limit_kw}][ until {until:time}]."
         "[ By plan {expected_soc} at {departs:time}, {goal_soc:up} needed.]",
         "move the bus to a bay on another circuit.",
     ),
@@ -75,7 +75,7 @@ READINESS: Mapping[str, Reason] = {
     "connector_limited": Reason(
         "vehicle",
         "medium",
-        "Bay {bay} gives at most {limit_kw}, too little for {vehicle}[ by {departs:time}].",
+        "The bay[ {bay}] gives[ at most {limit_kw},] too little for {vehicle}[ by {departs:time}].",
         "move the bus to a stronger bay.",
     ),
     "outranked": Reason(
@@ -94,14 +94,14 @@ READINESS: Mapping[str, Reason] = {
     "charger_offline": Reason(
         "station",
         "medium",
-        "Charger {station} is silent since {since:time}. Its last schedule holds, then its safe level[ of {safe_kw}].",
+        "Charger {station} is silent[ since {since:time}]. Its last schedule holds, then its safe level[ of {safe_kw}].",
         "check its network and its screen.",
         touches=True,
     ),
     "charging_not_started": Reason(
         "station",
         "high",
-        "{vehicle} is plugged in at {bay}, but takes 0 of {asked_kw} since {since:time}.",
+        "{vehicle} is plugged in at {bay}, but takes nothing[ of {asked_kw}] since {since:time}.",
         "re-plug it; if it still takes nothing, use another bay.",
     ),
     "power_below_plan": Reason(
@@ -114,7 +114,7 @@ READINESS: Mapping[str, Reason] = {
     "vehicle_limited": Reason(
         "vehicle",
         "medium",
-        "{vehicle} takes at most {limit_kw} now[, {asked_kw} are offered]: its battery limits itself.",
+        "{vehicle} takes less than it could get[: at most {limit_kw}][, {asked_kw} are offered]. Its battery limits itself.",
         "start earlier next time; precondition it if it is cold.",
     ),
     "late_arrival": Reason(
@@ -192,7 +192,7 @@ READINESS: Mapping[str, Reason] = {
     "departed_missed": Reason(
         "vehicle",
         "critical",
-        "{vehicle} left[ at {left:time}] with {last_soc}, {goal_soc:up} were needed: {short_kwh:up} short, not enough for its work.",
+        "{vehicle} left[ at {left:time}][ with {last_soc}], {goal_soc:up} were needed[: {short_kwh:up} short], not enough for its work.",
         "tell the dispatcher now: swap the bus, or shorten the block.",
     ),
     "departed_late": Reason(
@@ -204,7 +204,7 @@ READINESS: Mapping[str, Reason] = {
     "time_too_short": Reason(
         "vehicle",
         "critical",
-        "{vehicle} cannot be ready by {departs:time}: {goal_soc:up} needed, at full power it takes {least_s} from {last_soc}.",
+        "{vehicle} cannot be ready by {departs:time}: {goal_soc:up} needed[, at full power it takes {least_s} from {last_soc}].",
         "swap the bus or move its departure; it goes on charging.",
     ),
     "limited_by_hand": Reason(
@@ -214,7 +214,13 @@ READINESS: Mapping[str, Reason] = {
         "lift the cap, or move the bus to another bay.",
     ),
     "leftover_only": Reason(
-        "vehicle", "low", "{vehicle} gets what known departures leave.", "say which bus it is, or add its departure."
+        "vehicle", "low", "[{vehicle}: ]Only what known departures leave.", "say which bus it is, or add its departure."
+    ),
+    "stranger_denied": Reason(
+        "vehicle",
+        "low",
+        "This site gives nothing to a vehicle that it does not know.",
+        "say which bus it is, or let unknown vehicles charge: `policies.unknown_vehicles`.",
     ),
     "deadline_passed": Reason(
         "vehicle",
@@ -226,7 +232,7 @@ READINESS: Mapping[str, Reason] = {
         "vehicle",
         "medium",
         "{vehicle} falls short because this site does not plan; it follows another rule.",
-        "set `allocation.rule` to `plan`.",
+        "set `rule` to `plan` under the site's `policies`.",
     ),
     "departure_over": Reason("vehicle", "low", "The departure of {vehicle} at {departs:time} is over.", "nothing."),
 }
@@ -302,6 +308,18 @@ INCIDENTS: Mapping[str, Reason] = {
         "The building draws {power_kw} since {since:time}, {limit_kw} are reserved for it.",
         "switch off load, or raise the reserve in the configuration.",
     ),
+    "plan_refused": Reason(
+        "node",
+        "high",
+        "A plan failed its check[: {detail}]. The plainest rule is followed until one passes.",
+        "report this; `busbar why` of the incident names the plan.",
+    ),
+    "plan_infeasible": Reason(
+        "node",
+        "high",
+        "No plan passed its check[: {detail}]. The last good one holds, under every limit.",
+        "report this; `busbar why` of the incident names the plan. Limit chargers by hand if a departure needs it.",
+    ),
     "schedule_incomplete": Reason(
         "feed",
         "medium",
@@ -320,6 +338,12 @@ INCIDENTS: Mapping[str, Reason] = {
         "medium",
         "Two devices connect as {station} in turns. The older connection is kept.",
         "find the second device and give it its own identity.",
+    ),
+    "controller_failed": Reason(
+        "node",
+        "critical",
+        "{site} is not controlled: the hub failed at a fact or a decision[ ({detail})]. Chargers keep what they were told, then their safe level.",
+        "restart the hub; if it stays so, `busbar doctor`, and report it with the log.",
     ),
 }
 """What needs a person, one per cause. Readiness codes are incident kinds too where a person can act."""
@@ -545,6 +569,12 @@ SCHEDULES: Mapping[str, Reason] = {
         "low",
         "{feed} has a column that means nothing here[: {field}]; it was passed over.",
         "correct its name, or leave it out.",
+    ),
+    "outside_horizon": Reason(
+        "feed",
+        "low",
+        "{feed} has departures on days that are long over or too far ahead; they were passed over.",
+        "correct the day, or import it again when it comes nearer.",
     ),
     "table_missing": Reason(
         "feed",
@@ -806,11 +836,23 @@ COMMERCE: Mapping[str, Reason] = {
 """Why a record is not complete."""
 
 ACTS: Mapping[str, Reason] = {
-    "would_exceed": Reason(
-        "node",
+    "cap_above_rating": Reason(
+        "station",
         "low",
-        "Refused: {asked_kw} on {station} would lift {node} to {sum_kw:up} of {limit_kw}[ at {at:time}].",
-        "take {free_kw}[, free until {until:time}].",
+        "Refused: {station} gives at most {limit_kw}, so {asked_kw} caps nothing.",
+        "name less than that; exactly {limit_kw} lifts an earlier cap.",
+    ),
+    "cap_below_safe": Reason(
+        "station",
+        "low",
+        "{asked_kw} is less than the safe level of {station}: if it falls silent, it draws up to {safe_kw} after its last schedule.",
+        "if it must not, switch it off at the charger.",
+    ),
+    "cap_costs": Reason(
+        "vehicle",
+        "high",
+        "{vehicle} gets {planned_kwh} by its departure[ at {departs:time}] with this cap, {needed_kwh:up} are needed; without it {before_kwh}.",
+        "cap it shorter or higher, or move the bus to another bay.",
     ),
     "station_not_placed": Reason(
         "station",
@@ -821,12 +863,6 @@ ACTS: Mapping[str, Reason] = {
     "nothing_changed": Reason("outcome", "low", "Nothing changed.", "nothing."),
     "departure_unknown": Reason(
         "vehicle", "low", "No departure of {vehicle} is known.", "`busbar departure add {vehicle} TIME --km DISTANCE`."
-    ),
-    "plan_infeasible": Reason(
-        "node",
-        "high",
-        "A plan failed its check[: {detail}]; the last good one holds.",
-        "report this with the plan's id.",
     ),
 }
 """Why an act was refused."""
@@ -860,8 +896,8 @@ SETTINGS: Mapping[str, Reason] = {
     "journal_damaged": Reason(
         "setting",
         "critical",
-        "The journal does not verify from record {seq} on.",
-        "stop, copy the folder, then `busbar replay --verify`.",
+        "The journal does not verify[: {detail}]. Reports and lineage of what was stored before can be wrong.",
+        "stop the hub, keep a copy of the data folder, and restore the journal from its last backup.",
     ),
     "journal_locked": Reason(
         "setting", "high", "Another hub writes this journal.", "stop the other one, or use another data folder."
@@ -913,6 +949,13 @@ def slots(code: str) -> frozenset[str]:
     """The names of the parameters that a code's texts use; empty for an unknown code."""
     reason = REASONS.get(code)
     return frozenset() if reason is None else frozenset(n for n, _ in _SLOT.findall(reason.sentence + reason.next))
+
+
+def missing(code: str, params: Mapping[str, Any]) -> frozenset[str]:
+    """The names without a value that would stand as `?` in a code's texts."""
+    reason = REASONS.get(code)
+    texts = "" if reason is None else _PART.sub("", reason.sentence) + _PART.sub("", reason.next)
+    return frozenset(name for name, _ in _SLOT.findall(texts) if params.get(name) in (None, ""))
 
 
 def _fill(template: str, params: Mapping[str, Any], zone: str, now: datetime | None) -> str:

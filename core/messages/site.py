@@ -140,6 +140,8 @@ class Policies(Plain):
     confirm_within_s: Annotated[int, Field(ge=5)] = 60
     soc_stale_s: Annotated[int, Field(ge=60)] = 900
     unknown_vehicles: Literal["leftover", "deny"] = "leftover"
+    remote_start: Literal["own", "never"] = "own"
+    """Whether the core asks for the session of a recognised vehicle that is plugged in and waits."""
     unknown_vehicle_kwh: Kwh = 100.0
     default_work: DefaultWork = DefaultWork()
     default_deadrun_km: Annotated[float, Field(ge=0)] = 5.0

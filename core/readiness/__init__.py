@@ -16,6 +16,8 @@ from core.messages.reasons import REASONS, ranked, slots
 from core.messages.requirement import RequirementComputed, RequirementWithdrawn
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
+from core.readiness.offers import Bay, Offer
+from core.readiness.offers import fold as offered
 from core.readiness.outlook import TOLERANCE, Outlook, Subject, look, profile, requirement_of
 from core.readiness.outlook import moments as changes
 
@@ -23,6 +25,8 @@ HYSTERESIS = timedelta(minutes=2)
 """A departure leaves `at_risk` or `missed` for `on_track` only after so long above its threshold."""
 UNSEEN = timedelta(minutes=15)
 """A departure that is not observed so long after its time stays open and says so."""
+GIVEN_UP = timedelta(hours=12)
+"""A departure that nobody saw for so long gets its outcome where the vehicle stands."""
 KEPT = timedelta(days=2)
 """Departures are remembered so long."""
 LEAVES_EARLY = timedelta(hours=1)
@@ -35,30 +39,62 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ReadinessState:
-    """The last assessment of every departure, by (vehicle, departure as ISO text)."""
+    """The last assessment of every departure, by (vehicle, departure as ISO text), and what the assessments rest on."""
 
     last: Map[Key, Message] = field(default_factory=Map)
+    needs: Map[Key, Message] = field(default_factory=Map)
+    """The requirement of every departure that has no outcome yet, also when its time is over."""
+    offers: Map[Bay, Offer] = field(default_factory=Map)
 
 
 def fold(state: ReadinessState, message: Message) -> ReadinessState:
     """Keep the newest assessment; an outcome never changes again; work that was taken back is forgotten."""
     body = message.body
+    if isinstance(body, RequirementComputed):
+        return _needed(state, message, (body.vehicle, body.departs.isoformat()))
     if isinstance(body, RequirementWithdrawn):
-        key = (body.vehicle, body.departs.isoformat())
-        known = state.last.get(key)
-        kept = known is None or _body(known).final or body.reason == "departure_over"
-        return state if kept else replace(state, last=state.last.delete(key))
-    if not isinstance(body, ReadinessAssessed):
+        over = body.reason == "departure_over"
+        return state if over else _withdrawn(state, (body.vehicle, body.departs.isoformat()))
+    if isinstance(body, ReadinessAssessed):
+        return _assessment(state, message, body)
+    offers = offered(state.offers, message)
+    return state if offers is state.offers else replace(state, offers=offers)
+
+
+def waiting(state: ReadinessState) -> list[Message]:
+    """The requirement of every departure without an outcome, in order; some of them are over."""
+    return [message for _, message in sorted(state.needs.items())]
+
+
+def _needed(state: ReadinessState, message: Message, key: Key) -> ReadinessState:
+    known, before = state.last.get(key), state.needs.get(key)
+    if (known is not None and _body(known).final) or (before is not None and message.time < before.time):
         return state
+    return replace(state, needs=state.needs.set(key, message))
+
+
+def _withdrawn(state: ReadinessState, key: Key) -> ReadinessState:
+    known = state.last.get(key)
+    needs = _without(state.needs, [key])
+    if known is None or _body(known).final:
+        return state if needs is state.needs else replace(state, needs=needs)
+    return replace(state, last=state.last.delete(key), needs=needs)
+
+
+def _assessment(state: ReadinessState, message: Message, body: ReadinessAssessed) -> ReadinessState:
     key = (body.vehicle, body.departs.isoformat())
     known = state.last.get(key)
     if known is not None and (_body(known).final or message.time < known.time):
         return state
     old = [k for k, m in state.last.items() if _body(m).departs < message.time - KEPT]
-    last = state.last.set(key, message)
-    for forgotten in old:
-        last = last.delete(forgotten)
-    return replace(state, last=last)
+    needs = _without(state.needs, [*old, key] if body.final else old)
+    return replace(state, last=_without(state.last.set(key, message), old), needs=needs)
+
+
+def _without(known: Map[Key, Message], keys: Iterable[Key]) -> Map[Key, Message]:
+    for key in keys:
+        known = known.delete(key) if key in known else known
+    return known
 
 
 def decide(
@@ -84,7 +120,12 @@ def next_deadline(
         if last is not None and _body(last).final:
             continue
         departs = requirement_of(subject).departs
-        moments += [departs, departs + UNSEEN, *changes(subject, profile(subject, config), config.policies)]
+        moments += [
+            departs,
+            departs + UNSEEN,
+            departs + GIVEN_UP,
+            *changes(subject, profile(subject, config), config.policies),
+        ]
         if last is not None and (since := _recovering(_body(last))):
             moments.append(since + HYSTERESIS)
     return min((m for m in moments if m > now), default=None)
@@ -98,6 +139,10 @@ def assess(subject: Subject, config: SiteConfig, now: datetime, last: Message | 
         return _outcome(subject, outlook, left, last, timedelta(seconds=config.policies.soc_stale_s))
     outlook = look(subject, vehicle, config.policies, now)
     state, codes = _judge(subject, outlook, now)
+    if _missed_its_time(subject, last):
+        state = "missed"
+    if now >= requirement_of(subject).departs + GIVEN_UP:
+        return _given_up(subject, outlook, state, codes)
     state, codes, since = _steadied(state, codes, last, now)
     return _assessed(subject, outlook, state, codes, {"since": since} if since else {})
 
@@ -172,9 +217,9 @@ def _outcome(
     """Met, departed short or missed by the charge at unplugging; unknown where nobody can say."""
     need = requirement_of(subject)
     before = None if last is None else _body(last)
-    trusted = subject.idle_since_reading or (before is not None and before.state == "met") or _fresh(subject, stale)
+    trusted = (before is not None and before.state == "met") or _fresh(subject, stale)
     state: State = _by_charge(outlook.soc, need) if outlook.known and trusted else "unknown"
-    if before is not None and before.state == "missed" and last is not None and last.time >= need.departs:
+    if _missed_its_time(subject, last):
         state = "missed"
     codes = _outcome_codes(state, subject, before)
     late = left - need.departs
@@ -183,10 +228,23 @@ def _outcome(
     return _assessed(subject, outlook, state, codes, extra, final=True)
 
 
+def _missed_its_time(subject: Subject, last: Message | None) -> bool:
+    """Whether it was missed when its time had come: what is charged later does not change that."""
+    departs = requirement_of(subject).departs
+    return last is not None and _body(last).state == "missed" and last.time >= departs
+
+
+def _given_up(subject: Subject, outlook: Outlook, state: State, codes: tuple[str, ...]) -> ReadinessAssessed:
+    """The outcome of a departure that nobody saw: charged in time is met, everything else is missed or unknown."""
+    if state != "met":
+        state = "missed" if outlook.known else "unknown"
+    return _assessed(subject, outlook, state, ranked((*codes, "late_arrival")), {}, final=True)
+
+
 def _fresh(subject: Subject, stale: timedelta) -> bool:
-    """The last reading was fresh when the vehicle was unplugged."""
+    """The last reading was fresh when the vehicle was unplugged, or when its charging ended before that."""
     gone, read = subject.unplugged_at, subject.soc_at
-    return gone is not None and read is not None and gone - read < stale
+    return gone is not None and read is not None and min(gone, subject.idle_from or gone) - read < stale
 
 
 def _by_charge(soc: float, need: RequirementComputed) -> State:
@@ -215,8 +273,9 @@ def _assessed(
 ) -> ReadinessAssessed:
     need = requirement_of(subject)
     reached = outlook.soc if final else outlook.expected
-    short = max(0.0, (need.soc_goal - reached) * need.capacity_kwh) if outlook.known else 0.0
-    params = {**outlook.params, "short_kwh": short, **extra}
+    missing = max(0.0, (need.soc_goal - reached) * need.capacity_kwh) if outlook.known else 0.0
+    short = 0.0 if state == "met" else max(missing, need.shortfall_kwh)
+    params = {**outlook.params, "short_kwh": short if outlook.known else None, **extra}
     return ReadinessAssessed(
         vehicle=need.vehicle,
         departs=need.departs,
@@ -228,17 +287,29 @@ def _assessed(
         soc_expected=None if final or not outlook.known else min(1.0, outlook.expected),
         ready_at=outlook.ready_at,
         slack_s=None if final or outlook.slack is None else round(outlook.slack.total_seconds()),
-        short_kwh=0.0 if state == "met" else max(short, need.shortfall_kwh),
+        short_kwh=short,
     )
 
 
 def _reason(code: str, subject: Subject, params: Mapping[str, Any]) -> Reason:
     """A code with exactly the numbers that its sentence uses; an incident brings its own."""
     own = next((b.params for b in map(_incident, subject.incidents) if b and b.kind == code), {})
-    known = {**params, **own}
+    known = {**params, **{name: params.get(told) for name, told in _OWN.get(code, {}).items()}, **own}
     return Reason(
         code=code, params={k: _plain(known[k]) for k in sorted(slots(code)) if known.get(k) not in (None, "")}
     )
+
+
+_OWN: Mapping[str, Mapping[str, str]] = {
+    "charger_offline": {"since": "silent_since"},
+    "charger_fault": {"since": ""},
+    "envelope_limited": {"limit_kw": "cut_kw"},
+    "circuit_limited": {"limit_kw": "cut_kw"},
+    "connector_limited": {"limit_kw": "full_kw"},
+    "window_too_short": {"limit_kw": "full_kw"},
+    "vehicle_limited": {"limit_kw": "takes_kw"},
+}
+"""Names that mean something else in each sentence: the same word, another number."""
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from core.messages import Message
 from core.messages.allocation import AllocationAssigned, AllocationPlanned, Step
 from core.messages.requirement import RequirementComputed
 from core.messages.site import Policies, SiteConfig
+from core.readiness.offers import least, offered
 from core.sessions import Plug
 
 TOLERANCE = 0.005
@@ -23,6 +25,8 @@ SLACK_SHARE = 0.1
 NOT_STARTED = timedelta(minutes=3)
 BELOW_PLAN_AFTER = timedelta(minutes=5)
 BELOW_PLAN = 0.7
+REACTION = timedelta(minutes=1)
+"""A reading tells nothing about an offer that is so young: the charger and the vehicle need time to follow."""
 ALLOWANCE = timedelta(minutes=1)
 """A plan so much slower than full power is slow because something limits it."""
 
@@ -40,10 +44,14 @@ class Subject:
     soc_by: str = ""
     assignment: Message | None = None
     """Its newest `allocation.assigned`."""
+    offered: tuple[Step, ...] = ()
+    """What its station has confirmed that it may draw: the near past, and what lies ahead."""
     plan: Message | None = None
     """The `allocation.planned` in force; its shortages give a limit its name."""
     connected: bool = True
     """The station of `plug` is connected."""
+    silent_since: datetime | None = None
+    """When its connection was lost."""
     incidents: tuple[Message, ...] = ()
     """Newest message of every open incident that touches the vehicle, its connector or its circuit."""
     unplugged_at: datetime | None = None
@@ -52,8 +60,8 @@ class Subject:
     confirmation: str | None = None
     """Id of the last `command.confirmed` at its station."""
     precondition: timedelta = timedelta()
-    idle_since_reading: bool = False
-    """No transaction ran between the last reading and now (or the unplugging): an older reading still holds."""
+    idle_from: datetime | None = None
+    """When the last transaction of the plug-in that is over ended: from then on an older reading still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +144,10 @@ def look(subject: Subject, vehicle: Profile, policies: Policies, now: datetime) 
         weak=_weak(subject, vehicle, soc),
         unplugged=unplugged,
         params=_params(subject, vehicle, least)
+        | {"takes_kw": _finite(power_at(vehicle.curve, soc, vehicle.full_kw))}
         | {"expected_soc": expected, "ready": ready, "slack_s": _s(slack)}
-        | {"needed_slack_s": _s(threshold)},
+        | {"needed_slack_s": _s(threshold)}
+        | _idle_params(subject, now),
     )
 
 
@@ -149,21 +159,11 @@ def moments(subject: Subject, vehicle: Profile, policies: Policies) -> Iterator[
         if least is not None:
             latest = requirement_of(subject).deadline - subject.precondition - least
             yield from (latest, latest - PLUG_IN_LEAD)
-    for step in _steps(subject):
+    for step in subject.offered:
         yield from (step.at, step.at + NOT_STARTED)
-    if subject.plug is not None and subject.plug.since is not None:
-        yield subject.plug.since + NOT_STARTED
-
-
-def asked_kw(subject: Subject, at: datetime) -> tuple[float, datetime | None]:
-    """What the plan gives the vehicle at this moment, and since when something flows without a pause."""
-    kw, since = 0.0, None
-    for step in _steps(subject):
-        if step.at > at:
-            break
-        since = (since or step.at) if step.kw > 0 else None
-        kw = step.kw
-    return kw, since
+    for moment in (subject.plug.since, subject.plug.ended) if subject.plug is not None else ():
+        if moment is not None:
+            yield moment + NOT_STARTED
 
 
 def _plugged(subject: Subject) -> bool:
@@ -245,24 +245,33 @@ def _least(subject: Subject, vehicle: Profile, soc: float) -> timedelta | None:
 
 
 def _not_started(subject: Subject, now: datetime) -> bool:
-    """Plugged in, connected, power planned for three minutes, and none flows."""
+    """Plugged in and connected for three minutes, and nothing flows that may: no transaction, or none of its power."""
+    since = _idle_since(subject, now)
+    return since is not None and now >= since + NOT_STARTED
+
+
+def _idle_since(subject: Subject, now: datetime) -> datetime | None:
+    """Since when nothing flows although it may; None where something does, or nobody can say."""
     plug = subject.plug
-    kw, since = asked_kw(subject, now)
-    if plug is None or not plug.plugged or not subject.connected or kw <= 0 or since is None:
-        return False
-    idle = plug.power_kw == 0 or (plug.power_kw is None and plug.transaction is None)
-    return idle and now >= max(since, plug.since or since) + NOT_STARTED
+    if plug is None or not plug.plugged or plug.since is None or not subject.connected:
+        return None
+    if plug.transaction is None:
+        return None if plug.power_kw else max(plug.since, plug.ended or plug.since)
+    _, since = offered(subject.offered, now)
+    if since is None or plug.power_kw != 0 or plug.power_at is None or plug.power_at < since + REACTION:
+        return None
+    return max(since, plug.since)
 
 
 def _weak(subject: Subject, vehicle: Profile, soc: float) -> tuple[str, ...]:
-    """Why less flows than planned: the vehicle's own taper, else the charger; empty where it fits."""
+    """Why less flows than may: the vehicle's own taper, else the charger; empty where it fits."""
     plug = subject.plug
     if plug is None or not plug.plugged or not plug.power_kw or plug.power_at is None:
         return ()
-    kw, since = asked_kw(subject, plug.power_at)
+    _, since = offered(subject.offered, plug.power_at)
     if since is None or plug.power_at < since + BELOW_PLAN_AFTER:
         return ()
-    takes = power_at(vehicle.curve, soc, kw)
+    takes = power_at(vehicle.curve, soc, least(subject.offered, plug.power_at - BELOW_PLAN_AFTER, plug.power_at))
     if plug.power_kw >= BELOW_PLAN * takes:
         return ()
     tapers = power_at(vehicle.curve, soc) < max(power for _, power in vehicle.curve)
@@ -272,8 +281,10 @@ def _weak(subject: Subject, vehicle: Profile, soc: float) -> tuple[str, ...]:
 def _params(subject: Subject, vehicle: Profile, least: timedelta | None) -> dict[str, Any]:
     """The numbers of the sentences."""
     need, plug = requirement_of(subject), subject.plug
-    asked, since = asked_kw(subject, plug.power_at) if plug and plug.power_at else (None, None)
+    asked, since = offered(subject.offered, plug.power_at) if plug and plug.power_at else (None, None)
     return {
+        "silent_since": subject.silent_since,
+        "full_kw": _finite(vehicle.full_kw),
         "vehicle": need.vehicle,
         "departs": need.departs,
         "goal_soc": need.soc_goal,
@@ -283,13 +294,19 @@ def _params(subject: Subject, vehicle: Profile, least: timedelta | None) -> dict
         "since": since,
         "needed_kwh": need.plug_kwh,
         "bay": vehicle.bay,
-        "station": plug.station if plug else None,
+        "station": plug.station if plug else subject.assignment.at.station if subject.assignment else None,
         "power_kw": plug.power_kw if plug else None,
         "asked_kw": asked,
         "least_s": _s(least),
         "by": None if least is None else need.deadline - subject.precondition - least,
-        "block": ", ".join(work.rsplit(":", 1)[-1] for work in need.works),
+        "block": ", ".join(work.split(":", 2)[-1] for work in need.works),
     } | _limit(subject)
+
+
+def _idle_params(subject: Subject, now: datetime) -> dict[str, Any]:
+    """Since when it takes nothing, of how much; both are other numbers where something flows."""
+    since = _idle_since(subject, now)
+    return {} if since is None else {"since": since, "asked_kw": offered(subject.offered, now)[0] or None}
 
 
 def _limit(subject: Subject) -> dict[str, Any]:
@@ -301,8 +318,14 @@ def _limit(subject: Subject) -> dict[str, Any]:
     for shortage in body.shortages:
         if vehicle in shortage.vehicles and shortage.limits:
             cut = shortage.limits[0]
-            return {"node": cut.node, "source": cut.source, "until": cut.ends, "missing_kwh": shortage.missing_kwh}
+            cut_kw = cut.kwh / max((cut.ends - cut.begins).total_seconds() / 3600, 1e-9)
+            named = {"node": cut.node, "source": cut.source, "until": cut.ends, "cut_kw": cut_kw}
+            return named | {"missing_kwh": shortage.missing_kwh}
     return {}
+
+
+def _finite(kw: float) -> float | None:
+    return kw if math.isfinite(kw) else None
 
 
 def _s(span: timedelta | None) -> float | None:

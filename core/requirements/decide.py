@@ -124,8 +124,8 @@ def _same_basis(before: Message, departure: Departure, configured: str) -> bool:
     """Whether a requirement already rests on this work and configuration, so that only the SoC can have changed."""
     body = before.body
     assert isinstance(body, RequirementComputed)
-    basis = {*departure.causes, configured} - {""}
-    return bool(configured) and body.works == departure.works and basis <= set(before.causes)
+    basis = (configured, *departure.causes)
+    return bool(configured) and body.works == departure.works and all(c in before.causes for c in basis if c)
 
 
 def _moved(before: Message, reading: Reading | None) -> bool:

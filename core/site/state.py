@@ -9,7 +9,7 @@ from typing import Any
 from immutables import Map
 
 from core import commercial as records
-from core import dispatch, envelopes, incidents, readiness, requirements, sessions, vehicles, work
+from core import dispatch, envelopes, incidents, readiness, requirements, sessions, starts, vehicles, work
 from core.allocation import state as allocation
 from core.allocation.state import Allocations
 from core.commercial import RecordsState
@@ -20,11 +20,12 @@ from core.incidents import IncidentsState
 from core.messages import Message, Position
 from core.messages.session import SessionMetered
 from core.messages.site import SiteConfig, SiteConfigured
-from core.messages.station import StationAdmitted
+from core.messages.station import ConnectorStatusChanged, StationAdmitted
 from core.readiness import ReadinessState
 from core.requirements import RequirementsState
 from core.sessions import Sessions
 from core.site.heard import Heard, Place, place, remember, repeated
+from core.starts import Starts
 from core.vehicles import VehiclesState
 from core.work import WorkState
 
@@ -51,6 +52,7 @@ class SiteState:
     readiness: ReadinessState = field(default_factory=ReadinessState)
     incidents: IncidentsState = field(default_factory=IncidentsState)
     records: RecordsState = field(default_factory=RecordsState)
+    starts: Starts = field(default_factory=Starts)
     versions: Map[str, int] = Map()
     """Per message type how many were folded: what tells a decision that its inputs are unchanged."""
     heard: Map[Place, Heard] = Map()
@@ -68,6 +70,7 @@ PARTS: Mapping[str, Callable[[Any, Message], Any]] = {
     "readiness": readiness.fold,
     "incidents": incidents.fold,
     "records": records.fold,
+    "starts": starts.fold,
 }
 
 
@@ -92,8 +95,11 @@ def fold(state: SiteState, message: Message, position: Position) -> SiteState:
 def _folded(state: SiteState, message: Message, position: Position) -> SiteState:
     """Every part after the message."""
     changed: dict[str, Any] = {}
+    beside = message.type == ConnectorStatusChanged.TYPE and sessions.of_other_connector(state.sessions, message)
     for name, part in PARTS.items():
         if name == "vehicles" and _of_an_earlier_plug_in(changed.get("sessions", state.sessions), message):
+            continue
+        if beside and name in ("vehicles", "allocations"):
             continue
         before = getattr(state, name)
         after = part(before, message)

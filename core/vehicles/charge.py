@@ -38,8 +38,10 @@ def soc_at(
 
 def _charged(reading: Reading, session: Session | None, config: SiteConfig, vehicle: str) -> Reading:
     """The reading plus what the meter counted after it; for chargers that do not tell a state of charge."""
+    if session is None or not session.points or session.points[-1].time <= reading.measured:
+        return reading
     capacity = _energy_per_soc(config, vehicle)
-    if session is None or capacity is None or not session.points or session.points[-1].time <= reading.measured:
+    if capacity is None:
         return reading
     last = session.points[-1]
     earlier = [point.energy_wh for point in session.points if point.time <= reading.measured]

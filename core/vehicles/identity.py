@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from core.access import normal
 from core.messages.base import Physical
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
@@ -81,9 +82,9 @@ def _holders(config: SiteConfig) -> dict[str, dict[str, Evidence]]:
     found: dict[str, dict[str, Evidence]] = {}
     for vehicle in config.vehicles:
         for evccid in vehicle.evccids:
-            found.setdefault(evccid, {})[vehicle.id] = "evccid"
+            found.setdefault(normal(evccid), {})[vehicle.id] = "evccid"
         for token in vehicle.tokens:
-            found.setdefault(token, {})[vehicle.id] = "token"
+            found.setdefault(normal(token), {})[vehicle.id] = "token"
     return found
 
 
@@ -108,7 +109,7 @@ def _claims(
             found.causes.append(position.message)
     if plug.token is None:
         return found
-    found.said.update(holders.get(plug.token, {}))
+    found.said.update(holders.get(normal(plug.token), {}))
     session = sessions.sessions.get(plug.session or "")
     found.causes.insert(0, session.started_by if session else plug.status_by)
     return found

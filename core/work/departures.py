@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ ASSUMED_KMH = 20.0
 ASSUMED_DUTY = timedelta(hours=12)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Departure:
     """One departure of one vehicle: one block, or several without a stay between them that is long enough to charge."""
 
@@ -36,7 +37,7 @@ class Departure:
     back: datetime | None = None
     """When the vehicle is planned to be back at the depot before this departure; None where that is not known."""
 
-    @property
+    @cached_property
     def works(self) -> tuple[str, ...]:
         """The identities of its work, in order."""
         return tuple(block.work for block in self.blocks)
@@ -46,7 +47,7 @@ class Departure:
         """Whether the site's default stands in because no work is known."""
         return not self.blocks
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, str]:
         """(vehicle, planned departure): what requirement and readiness are kept by."""
         return self.vehicle, self.departs.isoformat()

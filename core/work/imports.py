@@ -28,11 +28,10 @@ class Difference:
 
 @dataclass(slots=True)
 class _Outcome:
-    """What has been written for one import so far."""
+    """What has been written for one import so far; its counts stand in the folded state."""
 
     state: WorkState
     refused: list[tuple[str, str]] = field(default_factory=list)
-    assigned: int = 0
 
 
 def difference(
@@ -85,7 +84,10 @@ def _covered(block: Block, received: ScheduleReceived) -> bool:
 
 
 def decide(state: WorkState, config: SiteConfig, now: datetime, scribe: Scribe) -> None:
-    """Write what every import that is complete in the journal changes, and its `schedule.imported`."""
+    """Write what every import that is complete in the journal changes, and its `schedule.imported`.
+
+    Where the scribe is full before that, the next decision goes on with what is not folded yet.
+    """
     waiting = [p for p in state.pending.values() if p.received is not None]
     for pending in sorted(waiting, key=_received_order):
         state = _import(state, pending, config, now, scribe)
@@ -107,25 +109,28 @@ def _import(state: WorkState, pending: Pending, config: SiteConfig, now: datetim
     out = _Outcome(state, list(found.refused))
     _take_over(out, found, pending, message, scribe)
     _withdraw(out, found, message, scribe)
-    _assign_stated(out, found, pending, vehicles, scribe)
+    _assign_stated(out, body.import_id, vehicles, scribe)
     _assign_ordered(out, pending, vehicles, scribe)
-    closing = scribe.write(
-        ScheduleImported(
-            import_id=body.import_id,
-            feed=body.feed,
-            new=len(found.new),
-            changed=len(found.changed),
-            unchanged=len(found.unchanged),
-            withdrawn=len(found.withdrawn),
-            assigned=out.assigned,
-            quarantined=body.quarantined,
-            refused=tuple(out.refused[:REFUSED_SHOWN]),
-            refused_count=len(out.refused),
-        ),
-        at=Physical(path=body.feed),
-        causes=[message.id],
-    )
+    closing = scribe.write(_closing(body, out, found, pending), at=Physical(path=body.feed), causes=[message.id])
     return fold(out.state, closing)
+
+
+def _closing(body: ScheduleReceived, out: _Outcome, found: Difference, before: Pending) -> ScheduleImported:
+    """The counts of the whole import, in however many decisions it was taken over."""
+    done = out.state.pending[body.import_id]
+    changed = sum(bool(fields) for fields in done.taken.values())
+    return ScheduleImported(
+        import_id=body.import_id,
+        feed=body.feed,
+        new=len(done.taken) - changed,
+        changed=changed,
+        unchanged=sum(block.work not in before.taken for block in found.unchanged),
+        withdrawn=done.withdrawn,
+        assigned=done.assigned,
+        quarantined=body.quarantined,
+        refused=tuple(out.refused[:REFUSED_SHOWN]),
+        refused_count=len(out.refused),
+    )
 
 
 def _take_over(out: _Outcome, found: Difference, pending: Pending, received: Message, scribe: Scribe) -> None:
@@ -143,16 +148,18 @@ def _withdraw(out: _Outcome, found: Difference, received: Message, scribe: Scrib
         _write(out, scribe, WorkWithdrawn(), planned.block, [received.id, planned.by], planned.vehicle)
 
 
-def _assign_stated(
-    out: _Outcome, found: Difference, pending: Pending, vehicles: frozenset[str], scribe: Scribe
-) -> None:
+def _assign_stated(out: _Outcome, import_id: str, vehicles: frozenset[str], scribe: Scribe) -> None:
     """Vehicles that the feed itself names, and for new work what an assignment said before the work was known."""
-    for block in (*found.new, *(b for b, fields in found.changed if "vehicle" in fields)):
-        told = Told(block.vehicle, pending.blocks[block.work][1])
+    pending = out.state.pending[import_id]
+    for work, fields in sorted(pending.taken.items(), key=lambda taken: (bool(taken[1]), taken[0])):
+        if work not in out.state.works or (fields and "vehicle" not in fields):
+            continue
+        block, by = pending.blocks[work]
+        told = Told(block.vehicle, by)
         earlier = out.state.orders.get(_order(block))
         if block.vehicle is None and earlier is not None and earlier.vehicle in vehicles:
             told = earlier
-        _assign(out, out.state.works[block.work], told, scribe)
+        _assign(out, out.state.works[work], told, scribe)
 
 
 def _assign_ordered(out: _Outcome, pending: Pending, vehicles: frozenset[str], scribe: Scribe) -> None:
@@ -172,7 +179,6 @@ def _assign_ordered(out: _Outcome, pending: Pending, vehicles: frozenset[str], s
 def _assign(out: _Outcome, planned: Planned, told: Told, scribe: Scribe) -> None:
     if planned.vehicle == told.vehicle:
         return
-    out.assigned += 1
     _write(out, scribe, WorkAssigned(vehicle=told.vehicle), planned.block, [told.by, planned.by], told.vehicle)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
@@ -64,6 +64,10 @@ class Pending:
     blocks: Map[str, tuple[Block, str]] = Map()
     orders: Map[Order, Told] = Map()
     received: Message | None = None
+    taken: Map[str, tuple[str, ...]] = Map()
+    """Work that it planned already, with the fields that it changed, none for new work: a long import takes several decisions."""
+    withdrawn: int = 0
+    assigned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +130,32 @@ def _fold_planned(state: WorkState, message: Message) -> WorkState:
         return state
     else:
         planned = replace(known, block=body.block, by=message.id, since=message.time)
-    return replace(state, works=state.works.set(body.block.work, planned))
+    state = replace(state, works=state.works.set(body.block.work, planned))
+    name = _import_of(state, message)
+    if name is None:
+        return state
+    pending = state.pending[name]
+    return _with(state, name, replace(pending, taken=pending.taken.set(body.block.work, body.fields)))
 
 
 def _fold_withdrawn(state: WorkState, message: Message) -> WorkState:
-    return replace(state, works=_without(state.works, message.at.work or ""))
+    name = _import_of(state, message)
+    state = replace(state, works=_without(state.works, message.at.work or ""))
+    if name is None:
+        return state
+    return _with(state, name, replace(state.pending[name], withdrawn=state.pending[name].withdrawn + 1))
+
+
+def _import_of(state: WorkState, message: Message) -> str | None:
+    """The import that a decided change of work follows from, while it is not closed."""
+    for name, pending in state.pending.items():
+        if pending.received is not None and pending.received.id in message.causes:
+            return name
+    return None
+
+
+def _with(state: WorkState, name: str, pending: Pending) -> WorkState:
+    return replace(state, pending=state.pending.set(name, pending))
 
 
 def _fold_assigned(state: WorkState, message: Message) -> WorkState:
@@ -140,7 +165,17 @@ def _fold_assigned(state: WorkState, message: Message) -> WorkState:
     if known is None or (known.assigned_at is not None and message.time < known.assigned_at):
         return state
     assigned = replace(known, vehicle=body.vehicle, assigned_by=message.id, assigned_at=message.time)
-    return replace(state, works=state.works.set(known.block.work, assigned))
+    state = replace(state, works=state.works.set(known.block.work, assigned))
+    for name, pending in state.pending.items():
+        if pending.received is not None and _states(pending, known.block, message.causes):
+            return _with(state, name, replace(pending, assigned=pending.assigned + 1))
+    return state
+
+
+def _states(pending: Pending, block: Block, causes: Sequence[str]) -> bool:
+    """Whether an assignment of that work follows from this import."""
+    told = pending.orders.get((block.operating_day.isoformat(), block.block))
+    return block.work in pending.taken or (told is not None and told.by in causes)
 
 
 def _fold_imported(state: WorkState, message: Message) -> WorkState:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.access import may_charge, vehicle_of
+from core.access import may_charge, normal, vehicle_of
 from core.messages.gateway import TokenChanged
 from core.messages.site import Node, Policies, SiteConfig, Vehicle
 from core.ports import TokenAnswer
@@ -22,7 +22,7 @@ def site(policy="leftover"):
 
 
 def known(token, valid=True, vehicle=None):
-    return {token: TokenChanged(token=token, valid=valid, vehicle=vehicle)}
+    return {normal(token): TokenChanged(token=token, valid=valid, vehicle=vehicle)}
 
 
 @pytest.mark.parametrize("policy", ["leftover", "deny"])

@@ -109,6 +109,6 @@ def segment(node: str, begins: datetime, hours: float, kw: float, source: str = 
 def everybody(count: int, soc: float | None = 0.3, **more: object) -> tuple[Sequence[Message], Sequence[Stay]]:
     """Requirements and stays of `count` buses."""
     return (
-        [requirement(f"B{i}", soc, **more) for i in range(count)],  # type: ignore[arg-type]
+        [requirement(f"B{i}", soc, **more) for i in range(count)],
         [stay(i, soc) for i in range(count)],
     )

@@ -38,6 +38,14 @@ def test_on_the_quarter_hour_the_first_slot_is_whole() -> None:
     assert frame.first_s == 900
 
 
+@pytest.mark.parametrize("moment", [NOW, NOW + timedelta(microseconds=260_889), NOW.replace(minute=15, microsecond=1)])
+def test_who_is_plugged_charges_in_the_running_slot_whatever_part_of_a_second_it_is(moment: datetime) -> None:
+    needs, stays = everybody(2, goal=0.9)
+    site = build(config(2, flat=True), now=moment, requirements=needs, stays=stays)
+    assert all(demand.cap_wh[0] > 0 for demand in site.problem.demands)
+    assert all(energies[0] > 0 for energies in make(site).plan.energy.values())
+
+
 def test_a_first_slot_of_seconds_still_has_power() -> None:
     frame = Frame.at(NOW.replace(minute=14, second=50), 2)
     assert frame.first_s == 36
@@ -224,7 +232,7 @@ def test_unknown_vehicles_get_what_known_departures_leave() -> None:
     site = build(config(2), now=NOW, requirements=needs, stays=[stay(0), stay(1, None, vehicle=None)])
     result = make(site)
     body = by_station(result)["S1"]
-    assert (body.outcome, body.reason, body.planned_kwh) == ("unknown", "vehicle_unknown", 100.0)
+    assert (body.outcome, body.reason, body.planned_kwh) == ("unknown", "leftover_only", 100.0)
     assert [o.vehicle for o in planned(result).outcomes] == ["B0"]
 
 
@@ -236,7 +244,7 @@ def test_what_an_unknown_vehicle_has_had_counts() -> None:
 def test_unknown_vehicles_may_be_denied() -> None:
     site = build(config(1, policies=Policies(unknown_vehicles="deny")), now=NOW, stays=[stay(0, None, vehicle=None)])
     body = by_station(make(site))["S0"]
-    assert (body.planned_kwh, body.outcome, body.reason) == (0, "unknown", "vehicle_unknown")
+    assert (body.planned_kwh, body.outcome, body.reason) == (0, "unknown", "stranger_denied")
 
 
 def test_a_vehicle_without_work_gets_nothing() -> None:

@@ -121,7 +121,7 @@ def test_raising_what_the_shortages_name_ends_in_everybody_met(p: Problem) -> No
 def raised(p: Problem, shortages: object) -> Problem:
     nodes = {n.id: list(n.cap_wh) for n in p.nodes}
     own = {d.id: list(d.cap_wh) for d in p.demands}
-    for shortage in shortages:  # type: ignore[attr-defined]
+    for shortage in shortages:
         for limit in shortage.limits:
             series = own[limit.node] if limit.own else nodes[limit.node]
             for slot in range(limit.first, limit.end):
@@ -148,7 +148,7 @@ def site(*caps: int) -> list[NodeLimit]:
 
 
 def bus(name: str, need: int, *caps: int, **more: object) -> Demand:
-    return Demand(name, "s", caps, need, **more)  # type: ignore[arg-type]
+    return Demand(name, "s", caps, need, **more)
 
 
 def test_equal_prices_are_filled_from_the_earliest_slot_without_a_gap() -> None:

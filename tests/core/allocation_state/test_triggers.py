@@ -9,11 +9,11 @@ import pytest
 
 from core.allocation.state import SLOT, Allocations, due, fold, next_deadline, slot_of
 from core.messages import Body, Message, Physical, compose
-from core.messages.allocation import AllocationAssigned, AllocationPlanned
+from core.messages.allocation import AllocationAssigned, AllocationPlanned, Step
 from core.messages.envelope import EnvelopeComputed
 from core.messages.requirement import RequirementWithdrawn
 from core.messages.session import SessionEnded, SessionMetered, SessionStarted, SessionUpdated
-from core.messages.site import Node, SiteConfig, SiteConfigured
+from core.messages.site import Node, SiteConfig, SiteConfigured, Vehicle, VehicleType
 from core.messages.station import (
     ConnectorStatusChanged,
     StationBooted,
@@ -150,3 +150,72 @@ def test_the_deadline_is_the_next_slot_edge_while_somebody_charges() -> None:
     assert next_deadline(state, START, busy=True) == EDGE
     assert next_deadline(state, EDGE, busy=True) == EDGE + SLOT
     assert next_deadline(state, START, busy=False) is None
+
+
+CONFIG = SiteConfig(
+    id="s",
+    nodes=(Node(id="n", limit_kw=1),),
+    vehicle_types=(
+        VehicleType(id="solo", capacity_kwh=100, curve=((0.0, 60.0), (1.0, 60.0)), consumption=(), eta_battery=1.0),
+    ),
+    vehicles=(Vehicle(id="bus", type="solo", soh=1.0),),
+)
+"""At 60 kW the bus gains one point in a minute."""
+
+
+def charging(vehicle: str | None = "bus") -> Allocations:
+    """A plan of 60 kW from 21:07 on, and the first reading under it."""
+    part = PART.model_copy(update={"vehicle": vehicle, "steps": (Step(at=START, kw=60),)})
+    return told(
+        fact(SiteConfigured(digest="d", config=CONFIG), "config"),
+        fact(PLAN, "plan", causes=("config",)),
+        fact(part, "part", station="A", evse=1),
+        reading(0.40, 0),
+    )
+
+
+def reading(soc: float, minutes: float, id: str = "reading") -> Message:
+    moment = START + timedelta(minutes=minutes)
+    return fact(SessionMetered(transaction="t", soc=soc), id, time=moment, station="A", evse=1)
+
+
+@pytest.mark.parametrize(
+    ("soc", "minutes", "off"),
+    [(0.43, 3, False), (0.45, 3, False), (0.4501, 3, True), (0.41, 3, False), (0.4099, 3, True), (0.40, 2, False)],
+)
+def test_a_state_of_charge_more_than_two_points_off_its_plan_asks_for_one(
+    soc: float, minutes: float, off: bool
+) -> None:
+    state = fold(charging(), reading(soc, minutes, "off"))
+    assert dict(state.pending) == ({"soc": "off"} if off else {})
+
+
+def test_one_slot_has_one_plan_for_that_and_the_next_slot_may_have_another() -> None:
+    state = fold(charging(), reading(0.40, 4, "off"))
+    plan = PLAN.model_copy(update={"triggers": ("soc",)})
+    state = fold(state, fact(plan, "second", time=START + timedelta(minutes=4), causes=("off",)))
+    assert due(state, START + timedelta(minutes=4), busy=True) == ()
+    for minutes in (5, 7.5):
+        state = fold(state, reading(0.40, minutes))
+        assert not state.pending
+    assert START + timedelta(minutes=8) == EDGE
+    assert dict(fold(state, reading(0.40, 8, "again")).pending) == {"soc": "again"}
+
+
+def test_readings_count_from_the_first_one_under_the_plan_in_force() -> None:
+    state = fold(charging(), fact(PLAN, "second", time=START + timedelta(minutes=1)))
+    state = fold(state, reading(0.70, 0.5))
+    state = fold(state, reading(0.60, 2))
+    assert not fold(state, reading(0.62, 4)).pending
+    assert fold(state, reading(0.60, 5)).pending
+
+
+def test_a_vehicle_that_nobody_knows_is_off_no_plan() -> None:
+    for vehicle in (None, "stranger"):
+        assert not fold(charging(vehicle), reading(0.90, 3)).pending
+
+
+def test_a_sample_without_a_state_of_charge_says_nothing_about_the_plan() -> None:
+    state = charging()
+    silent = fact(SessionMetered(transaction="t", power_kw=5.0), time=START + timedelta(minutes=9), station="A", evse=1)
+    assert fold(state, silent) is state

@@ -78,19 +78,19 @@ def test_a_station_that_two_sites_declare_belongs_to_the_last_of_them_by_name() 
 
 
 def test_a_card_of_the_fleet_is_accepted_and_names_its_vehicle() -> None:
-    assert told(configured()).token("depot", token("bus-2")) == TokenAnswer(True, "fleet_vehicle", "bus-2")
+    assert told(configured()).token("depot", token("bus-2")) == TokenAnswer(True, "vehicle_token", "bus-2")
 
 
 def test_an_evccid_counts_like_a_card() -> None:
     bus = Vehicle(id="bus-9", type="solo", evccids=("ev-9",))
     config = site().model_copy(update={"vehicles": (bus,)})
-    assert told(configured(config)).token("depot", "ev-9") == TokenAnswer(True, "fleet_vehicle", "bus-9")
+    assert told(configured(config)).token("depot", "ev-9") == TokenAnswer(True, "vehicle_token", "bus-9")
 
 
 @pytest.mark.parametrize(("policy", "accepted"), [("leftover", True), ("deny", False)])
 def test_an_unknown_card_is_answered_by_the_site_s_policy(policy: str, accepted: bool) -> None:
     state = told(configured(site(unknown_vehicles=policy)))
-    assert state.token("depot", "stranger") == TokenAnswer(accepted, "site_policy")
+    assert state.token("depot", "stranger") == TokenAnswer(accepted, "guest_allowed" if accepted else "token_unknown")
 
 
 def test_at_an_unknown_site_no_card_charges() -> None:
@@ -102,13 +102,13 @@ def test_a_changed_card_s_word_comes_first(valid: bool, reason: str) -> None:
     change = TokenChanged(token=token("bus-1"), valid=valid, vehicle="bus-3")
     state = told(configured(site(unknown_vehicles="deny")), fact(change))
     assert state.token("depot", token("bus-1")) == TokenAnswer(valid, reason, "bus-3")
-    assert state.token("depot", token("bus-2")).reason == "fleet_vehicle"
+    assert state.token("depot", token("bus-2")).reason == "vehicle_token"
 
 
 def test_a_card_changed_at_one_site_is_not_changed_at_another() -> None:
     change = TokenChanged(token="guest", valid=False)
     state = told(configured(), configured(of="other"), fact(change, of="other"))
-    assert state.token("depot", "guest").reason == "site_policy"
+    assert state.token("depot", "guest").reason == "guest_allowed"
     assert state.token("other", "guest").reason == "token_withdrawn"
 
 
@@ -155,3 +155,10 @@ def test_of_knocks_of_one_moment_the_first_by_name_is_forgotten() -> None:
 def test_other_facts_change_nothing() -> None:
     state = told(configured())
     assert fold(state, fact(StationBooted(), station="A")) is state
+
+
+def test_letters_case_and_blanks_of_a_card_do_not_matter() -> None:
+    change = TokenChanged(token="Guest", valid=False)
+    state = told(configured(), fact(change))
+    assert state.token("depot", " gUEST ").reason == "token_withdrawn"
+    assert state.token("depot", token("bus-2").swapcase()) == TokenAnswer(True, "vehicle_token", "bus-2")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.dispatch import Dispatch, StationState, ceiling, fold
-from core.dispatch.ceilings import behind, edges, seconds, watts, windows
+from core.dispatch.ceilings import Instants, edges, windows
+from core.dispatch.functions import seconds, watts
 from core.dispatch.state import Possible
 from core.messages import Body, Message, Physical, compose
 from core.messages.allocation import Step
@@ -48,18 +49,18 @@ def test_a_slow_charger_still_draws_what_was_allowed_a_guard_time_ago(grid: list
     power = np.array([9] + [1] * (len(grid) - 1), dtype=np.int64)
     if grid == [0, 29, 59, 60]:
         expected = [9, 9, 1, 1]
-    assert behind(power, np.array(grid, dtype=np.int64), 30).tolist() == expected
+    assert Instants(np.array(grid, dtype=np.int64), 30).behind(power).tolist() == expected
 
 
 def test_without_a_guard_time_power_is_what_it_is() -> None:
     power = np.array([9, 1], dtype=np.int64)
-    assert behind(power, np.array([0, 5], dtype=np.int64), 0).tolist() == [9, 1]
+    assert Instants(np.array([0, 5], dtype=np.int64)).behind(power).tolist() == [9, 1]
 
 
 def test_windows_are_half_open() -> None:
-    values, begins, ends = (np.array(v, dtype=np.int64) for v in ([5, 1, 7], [0, 1, 2], [2, 3, 3]))
-    assert windows(np.maximum, values, begins, ends).tolist() == [5, 7, 7]
-    assert windows(np.minimum, values, begins, ends).tolist() == [1, 1, 7]
+    values, borders = (np.array(v, dtype=np.int64) for v in ([5, 1, 7], [0, 2, 1, 3, 2, 3]))
+    assert windows(np.maximum, values, borders).tolist() == [5, 7, 7]
+    assert windows(np.minimum, values, borders).tolist() == [1, 1, 7]
 
 
 def test_a_guarded_ceiling_fades_a_guard_time_after_what_was_replaced() -> None:

@@ -9,7 +9,7 @@ from core.incidents.conditions import Condition, World
 from core.incidents.facts import Facts, Link, Order, Watch
 from core.messages.command import CommandConfirmed, CommandMismatched, CommandRejected
 from core.messages.gateway import GatewayStarted
-from core.messages.station import ConnectorStatusChanged, StationSeen
+from core.messages.station import ConnectorStatusChanged, StationConnected, StationSeen
 from core.messages.vehicle import VehicleIdentified
 from tests.core.incidents.world import Depot, moment
 
@@ -182,7 +182,8 @@ def test_a_refused_limit_is_an_incident_at_once_until_the_next_confirmation(depo
     depot.wish("CP-1", moment(), "w1")
     depot.step(CommandRejected, "CP-1", moment(1), "w1")
     assert depot.decide(moment(1)) == [("opened", "profile_refused", "CP-1")]
-    assert depot.last.params == {"station": "CP-1", "since": moment(1).isoformat(), "why": "because"}
+    told = {"station": "CP-1", "since": moment(1).isoformat(), "why": "because", "ceiling_kw": 90.0}
+    assert depot.last.params == told
     assert depot.last.severity == "high"
     assert depot.decide(moment(30)) == []
     depot.step(CommandConfirmed, "CP-1", moment(31), "w1")
@@ -330,3 +331,28 @@ def test_a_connection_of_the_same_moment_as_the_loss_is_the_newer_one(depot):
     depot.lose("CP-1", moment(5))
     depot.connect("CP-1", moment(5), 2)
     assert depot.state.facts.links["CP-1"].up
+
+
+def test_a_clock_that_is_behind_does_not_hide_that_a_station_is_back(depot):
+    depot.connect("CP-1", moment())
+    depot.lose("CP-1", moment(5))
+    body = StationConnected(version="ocpp2.0.1", gateway="other", epoch=1, connection=1)
+    depot.fact(body, moment(4), station="CP-1")
+    assert depot.state.facts.links["CP-1"].up
+    depot.connect("CP-1", moment(6), 2)
+    assert depot.state.facts.links["CP-1"].gateway == "gw"
+
+
+def test_an_older_connection_of_the_same_gateway_is_a_repeat(depot):
+    depot.connect("CP-1", moment(5), 2)
+    depot.connect("CP-1", moment(9), 1)
+    assert depot.state.facts.links["CP-1"].connection == 2
+
+
+def test_a_free_connector_does_not_end_the_fault_of_the_other_one(depot):
+    depot.fact(ConnectorStatusChanged(status="faulted"), moment(1), station="CP-1", evse=1, connector=1)
+    depot.fact(ConnectorStatusChanged(status="available"), moment(2), station="CP-1", evse=1, connector=2)
+    assert depot.decide(moment(2)) == [("opened", "charger_fault", "CP-1/1")]
+    assert depot.decide(moment(9)) == []
+    depot.fact(ConnectorStatusChanged(status="available"), moment(10), station="CP-1", evse=1, connector=1)
+    assert depot.decide(moment(12)) == [("resolved", "charger_fault", "CP-1/1")]

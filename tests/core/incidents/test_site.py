@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from core.incidents import touching
 from core.messages.command import CommandConfirmed, CommandRejected
+from core.messages.gateway import JournalVerified
 from core.messages.grid import SourceContacted, SourceStateChanged
 from core.messages.incident import IncidentUpdated
+from core.messages.reasons import slots
 from core.messages.work import ScheduleImported
 from tests.core.incidents.world import Depot, moment
 
@@ -174,6 +176,19 @@ def test_rows_that_could_not_be_used_are_an_incident_until_a_whole_import(depot)
     assert depot.decide(moment(5)) == [("resolved", "schedule_incomplete", "vdv")]
 
 
+def test_a_damaged_journal_is_an_incident_until_it_verifies_again(depot):
+    depot.fact(JournalVerified(whole=True, records=3), moment(0))
+    assert depot.decide(moment(0)) == []
+    depot.fact(JournalVerified(whole=False, records=3, detail="record 4 is missing"), moment(1))
+    ((what, kind, subject),) = depot.decide(moment(1))
+    assert (what, kind) == ("opened", "journal_damaged")
+    assert (depot.last.params["detail"], depot.last.severity) == ("record 4 is missing", "critical")
+    depot.fact(JournalVerified(whole=True, records=2), moment(0, 30))
+    assert depot.decide(moment(4)) == []
+    depot.fact(JournalVerified(whole=True, records=9), moment(5))
+    assert depot.decide(moment(7)) == [("resolved", "journal_damaged", subject)]
+
+
 def test_a_missed_departure_is_an_incident_critical_within_two_hours(depot):
     depot.assess("BUS-1", moment(300), "missed", moment(100), "envelope_limited")
     assert depot.decide(moment(100)) == [("opened", "missed_charge", "BUS-1")]
@@ -220,7 +235,11 @@ def test_reasons_that_a_person_can_act_on_are_incidents(depot, code, state, open
     assert written == ([("opened", code, "BUS-1")] if opened else [])
     if opened:
         message = next(m for m in depot.written if m.body.kind == code)
-        assert (message.causes, message.body.params, message.at.vehicle) == (("r2",), {"vehicle": "BUS-1"}, "BUS-1")
+        assert (message.causes, message.body.params, message.at.vehicle) == (
+            ("r2",),
+            dict.fromkeys(slots(code), "BUS-1"),
+            "BUS-1",
+        )
 
 
 def test_a_departure_never_seen_leaving_is_history_when_the_next_one_is_known(depot):

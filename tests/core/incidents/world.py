@@ -14,10 +14,12 @@ from core.messages.command import CommandConfirmed, CommandMismatched, CommandRe
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.grid import MeterSampled
 from core.messages.readiness import ReadinessAssessed, Reason
+from core.messages.reasons import slots
 from core.messages.scribe import Scribe
 from core.messages.site import Connector, Meter, Node, Reserve, SiteConfig, SiteConfigured, Source, Station
 from core.messages.station import StationConnected, StationDisconnected
 from core.sessions import Plug
+from tests.core.reasons.filled import unfilled
 
 SITE = "depot"
 START = datetime(2026, 11, 26, 0, 0, tzinfo=UTC)
@@ -123,7 +125,7 @@ class Depot:
             final=final,
             soc_goal=0.95,
             soc=0.5,
-            reasons=tuple(Reason(code=code, params={"vehicle": vehicle}) for code in codes),
+            reasons=tuple(Reason(code=code, params=dict.fromkeys(slots(code), vehicle)) for code in codes),
         )
         self.count += 1
         message = compose(body, id=f"r{self.count}", time=at, source="core", site=SITE, at=Physical(vehicle=vehicle))
@@ -132,7 +134,7 @@ class Depot:
 
     @property
     def world(self) -> World:
-        return World(CONFIG, self.plugs, self.vehicles, self.readiness)
+        return World(CONFIG, self.plugs, self.vehicles, self.readiness, lambda station: 90.0)
 
     def decide(self, at: datetime) -> list[tuple[str, str, str]]:
         """(what, kind, subject) of everything written at this moment."""
@@ -141,6 +143,7 @@ class Depot:
         for message in scribe.messages:
             self.state = fold(self.state, message)
         self.written += scribe.messages
+        assert unfilled(scribe.messages) == []
         return [(m.type.partition(".")[2], m.body.kind, m.body.subject) for m in scribe.messages]
 
     def due(self, at: datetime) -> datetime | None:

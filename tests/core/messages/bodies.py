@@ -46,8 +46,8 @@ def _model(kind: type[BaseModel]) -> st.SearchStrategy[Any]:
 def _field(kind: Any, metadata: Any) -> st.SearchStrategy[Any]:
     bounded = [bound for bound in _flat(metadata) if isinstance(bound, _BOUNDS)]
     if kind is int and bounded:
-        least = max((int(b.ge) for b in bounded if isinstance(b, Ge)), default=0)  # type: ignore[call-overload]
-        most = min((int(b.le) for b in bounded if isinstance(b, Le)), default=least + 9)  # type: ignore[call-overload]
+        least = max((int(b.ge) for b in bounded if isinstance(b, Ge)), default=0)
+        most = min((int(b.le) for b in bounded if isinstance(b, Le)), default=least + 9)
         return st.integers(least, most)
     return strategy(kind)
 

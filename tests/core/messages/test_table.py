@@ -22,7 +22,7 @@ every = pytest.mark.parametrize("kind", BODIES.values(), ids=BODIES.keys())
 
 def fact(body: Body, **more: object) -> Message:
     fields = {"id": "m", "time": NOW, "source": "t", "site": "s"} | more
-    return compose(body, **fields)  # type: ignore[arg-type]
+    return compose(body, **fields)
 
 
 @every
@@ -148,7 +148,7 @@ def test_power_is_neither_negative_nor_boundless(kw: float) -> None:
 def test_a_body_never_changes() -> None:
     body = StationLimited(kw=1, who="anna")
     with pytest.raises(ValidationError):
-        body.kw = 2.0  # type: ignore[misc]
+        body.kw = 2.0
 
 
 def test_ids_follow_from_their_parts() -> None:

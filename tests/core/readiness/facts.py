@@ -7,16 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.messages import Message, compose
+from immutables import Map
+
+from core.messages import Message, Physical, compose
 from core.messages.allocation import AllocationAssigned, Step
+from core.messages.command import CommandConfirmed, Installed
 from core.messages.incident import IncidentOpened
 from core.messages.readiness import ReadinessAssessed
 from core.messages.requirement import RequirementComputed
 from core.messages.scribe import Scribe
 from core.messages.site import Connector, Node, SiteConfig, Station, Vehicle, VehicleType
 from core.readiness import ReadinessState, decide, fold
+from core.readiness.offers import fold as confirmed
 from core.readiness.outlook import Subject
 from core.sessions import Plug
+from tests.core.reasons.filled import unfilled
 
 ZONE = ZoneInfo("Europe/Berlin")
 SITE = "depot"
@@ -84,7 +89,7 @@ def assigned(*pairs: tuple[str, float], reason: str = "") -> Message:
         outcome="met",
         reason=reason,
     )
-    return fact(body, "assigned", at("25 20:00"))
+    return fact(body, "assigned", at("25 20:00"), at=Physical(station="CP-07", evse=1))
 
 
 def plug(**changes: Any) -> Plug:
@@ -103,7 +108,22 @@ def plug(**changes: Any) -> Plug:
     return replace(base, **changes)
 
 
+def installed(*pairs: tuple[str, float], until: str | None = None) -> Installed:
+    """A schedule of the running transaction."""
+    ends = at(until) if until else None
+    return Installed(evse=1, purpose="transaction", steps=steps(*pairs), until=ends, transaction="T1")
+
+
+def offered(*pairs: tuple[str, float], until: str | None = None) -> tuple[Step, ...]:
+    """What the station confirmed for the transaction at the first of these moments."""
+    body = CommandConfirmed(wish="wish", installed=(installed(*pairs, until=until),))
+    message = fact(body, "confirmed", at(pairs[0][0]), at=Physical(station="CP-07"))
+    return confirmed(Map(), message)[("CP-07", 1)].steps
+
+
 def subject(now: datetime, soc: float | None = 0.35, **changes: Any) -> Subject:
+    """The vehicle at `now`; its station has confirmed what is planned, unless the changes say otherwise."""
+    plan = changes.get("assignment", assigned(("25 20:00", 80)))
     base = Subject(
         requirement=requirement(),
         plug=plug(),
@@ -111,6 +131,7 @@ def subject(now: datetime, soc: float | None = 0.35, **changes: Any) -> Subject:
         soc_at=None if soc is None else now,
         soc_by="" if soc is None else "soc",
         assignment=assigned(("25 20:00", 80)),
+        offered=plan.body.steps if plan is not None else (),
         confirmation="confirmed",
     )
     return replace(base, **changes)
@@ -134,6 +155,7 @@ class Night:
         for message in scribe.messages:
             self.state = fold(self.state, message)
         self.written += scribe.messages
+        assert unfilled(scribe.messages) == []
         bodies = [m.body for m in scribe.messages]
         return [b for b in bodies if isinstance(b, ReadinessAssessed)]
 

@@ -1,11 +1,28 @@
 """What puts a departure at risk or makes it unknown, one sentence each."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from immutables import Map
 
+from core.messages import Physical
+from core.messages.command import CommandConfirmed
+from core.messages.station import StationBooted
 from core.readiness import assess
-from tests.core.readiness.facts import CONFIG, assigned, at, incident, plug, requirement, subject
+from core.readiness.offers import Offer, fold
+from tests.core.readiness.facts import (
+    CONFIG,
+    assigned,
+    at,
+    fact,
+    incident,
+    installed,
+    offered,
+    plug,
+    requirement,
+    steps,
+    subject,
+)
 
 
 def judged(now, **changes):
@@ -26,8 +43,8 @@ def test_a_reading_goes_stale_only_while_a_transaction_runs():
 
 
 def test_a_reading_from_before_the_plug_in_counts_for_half_an_hour():
-    idle = plug(transaction=None, since=at("2:10"), power_kw=None, power_at=None)
-    early = {"soc_at": at("2:00"), "plug": idle, "assignment": assigned(("2:28", 150))}
+    fresh = plug(transaction=None, since=at("2:28"), power_kw=None, power_at=None)
+    early = {"soc_at": at("2:00"), "plug": fresh, "assignment": assigned(("2:28", 150))}
     assert judged(at("2:29"), **early)[0] == "on_track"
     assert judged(at("2:30"), **early) == ("unknown", ["soc_stale"])
 
@@ -76,7 +93,7 @@ def test_an_incident_brings_its_own_numbers():
     assert body.reasons[0].params == {"station": "CP-07", "since": "2026-11-26T00:00:00+00:00"}
 
 
-def test_power_planned_for_three_minutes_and_none_taken_is_not_started():
+def test_power_offered_for_three_minutes_and_none_taken_is_not_started():
     still = plug(power_kw=0.0, power_at=at("2:02"))
     plan = {"plug": still, "assignment": assigned(("2:00", 150))}
     assert judged(at("2:02"), **plan)[0] == "on_track"
@@ -94,6 +111,83 @@ def test_not_started_counts_from_the_plug_in_and_only_while_connected():
     assert judged(at("2:04"), plug=fresh, assignment=assigned(("2:00", 150)), connected=False)[0] == "on_track"
     pause = assigned(("2:00", 150), ("2:02", 0), ("2:03", 150))
     assert judged(at("2:05"), plug=plug(power_kw=0.0, since=at("1:00")), assignment=pause)[0] == "on_track"
+
+
+def test_a_plan_that_the_station_has_not_confirmed_asks_nothing_of_the_vehicle():
+    still = plug(power_kw=0.0, power_at=at("2:09"))
+    plan = assigned(("2:00", 150))
+    assert judged(at("2:10"), plug=still, assignment=plan, offered=())[0] == "on_track"
+    late = {"plug": still, "assignment": plan, "offered": offered(("2:08", 150))}
+    assert judged(at("2:10"), **late)[0] == "on_track"
+    assert judged(at("2:11"), **late) == ("at_risk", ["charging_not_started"])
+
+
+def test_a_reduction_that_a_station_took_early_is_not_power_below_the_plan():
+    plan = assigned(("2:00", 80), ("2:15", 0), ("2:30", 150))
+    early = offered(("2:00", 80), ("2:14", 0), ("2:31", 150))
+    weak = plug(power_kw=0.0, power_at=at("2:14"))
+    assert judged(at("2:14"), soc=0.55, plug=weak, assignment=plan, offered=early)[0] == "on_track"
+    slow = plug(power_kw=17.0, power_at=at("2:14"))
+    assert judged(at("2:14"), soc=0.55, plug=slow, assignment=plan, offered=early)[0] == "on_track"
+
+
+def test_a_reading_from_before_the_offer_tells_nothing_about_it():
+    for read, state in (("2:00", "on_track"), ("2:01", "at_risk")):
+        old = plug(power_kw=0.0, power_at=at(read))
+        assert judged(at("2:04"), plug=old, assignment=assigned(("2:00", 150)))[0] == state
+
+
+def test_a_renewed_offer_goes_on_and_does_not_begin_again():
+    first = Offer("T1", offered(("2:00", 80), ("2:20", 60)))
+    body = CommandConfirmed(wish="w", installed=(installed(("2:05", 80), ("2:12", 0)),))
+    renewed = fold(Map({("CP-07", 1): first}), fact(body, "again", at("2:05"), at=Physical(station="CP-07")))
+    assert renewed[("CP-07", 1)].steps == steps(("2:00", 80), ("2:12", 0))
+
+
+def test_a_new_transaction_does_not_inherit_the_offer_of_the_last_one():
+    first = Offer("T0", offered(("2:00", 80)))
+    body = CommandConfirmed(wish="w", installed=(installed(("2:05", 80)),))
+    renewed = fold(Map({("CP-07", 1): first}), fact(body, "again", at("2:05"), at=Physical(station="CP-07")))
+    assert renewed[("CP-07", 1)] == Offer("T1", steps(("2:05", 80)))
+
+
+def test_what_was_offered_long_ago_is_forgotten_and_what_flows_since_then_is_not():
+    past = Offer("T1", offered(("1:00", 80), ("1:20", 0), ("1:40", 60)))
+    for moment, kept in (("1:45", steps(("1:20", 0), ("1:40", 60))), ("2:30", steps(("1:40", 60)))):
+        body = CommandConfirmed(wish="w", installed=(installed((moment, 60)),))
+        after = fold(Map({("CP-07", 1): past}), fact(body, "again", at(moment), at=Physical(station="CP-07")))
+        assert after[("CP-07", 1)].steps == kept
+
+
+def test_an_offer_ends_with_its_schedule_and_with_a_start_of_the_station():
+    assert offered(("2:00", 80), until="2:30") == steps(("2:00", 80), ("2:30", 0))
+    held = Map({("CP-07", 1): Offer("T1", steps(("2:00", 80))), ("CP-08", 1): Offer("T2", ())})
+    assert list(fold(held, fact(StationBooted(), "boot", at("2:10"), at=Physical(station="CP-07")))) == [("CP-08", 1)]
+
+
+def test_a_session_that_does_not_begin_or_ended_too_early_is_not_started():
+    waits = plug(transaction=None, since=at("2:00"), power_kw=None, power_at=None)
+    assert judged(at("2:02"), plug=waits)[0] == "on_track"
+    assert judged(at("2:03"), plug=waits) == ("at_risk", ["charging_not_started"])
+    over = plug(transaction=None, since=at("1:00"), ended=at("2:00"), power_kw=0.0, power_at=at("2:00"))
+    assert judged(at("2:02"), plug=over)[0] == "on_track"
+    assert judged(at("2:03"), plug=over) == ("at_risk", ["charging_not_started"])
+    assert judged(at("2:03"), plug=over, soc=0.95) == ("met", [])
+
+
+def test_what_does_not_start_says_since_when_and_of_how_much():
+    still = plug(power_kw=0.0, power_at=at("2:05"))
+    facts = subject(at("2:05"), plug=still, assignment=assigned(("2:00", 150)))
+    told = assess(facts, CONFIG, at("2:05")).reasons[0].params
+    assert (datetime.fromisoformat(told["since"]), told["asked_kw"]) == (at("2:00"), 150.0)
+
+
+def test_less_is_judged_by_the_least_that_was_offered_in_the_five_minutes_before():
+    weak = plug(power_kw=17.0, power_at=at("2:15"))
+    plan = {"plug": weak, "assignment": assigned(("2:00", 80)), "soc": 0.55}
+    for raised, state in (("2:10", "at_risk"), ("2:11", "on_track")):
+        rising = offered(("2:00", 20), (raised, 80))
+        assert judged(at("2:15"), offered=rising, **plan)[0] == state
 
 
 def test_much_less_than_planned_for_five_minutes_is_projected_and_named():
@@ -161,9 +255,15 @@ def test_at_the_goal_there_is_nothing_to_be_ready_for():
 
 
 def test_a_reading_of_the_moment_of_plugging_in_belongs_to_the_plug_in():
-    idle = plug(transaction=None, since=at("2:00"), power_kw=None, power_at=None)
-    assert judged(at("2:40"), soc_at=at("2:00"), plug=idle, assignment=assigned(("2:39", 150)))[0] == "on_track"
-    assert judged(at("2:40"), soc_at=at("1:59"), plug=idle, assignment=assigned(("2:39", 150)))[0] == "unknown"
+    fresh = plug(since=at("2:00"), power_kw=None, power_at=None)
+    assert judged(at("2:40"), soc_at=at("2:00"), plug=fresh, assignment=assigned(("2:39", 150))) != (
+        "unknown",
+        ["soc_stale"],
+    )
+    assert judged(at("2:40"), soc_at=at("1:59"), plug=fresh, assignment=assigned(("2:39", 150))) == (
+        "unknown",
+        ["soc_stale"],
+    )
 
 
 def test_exactly_what_the_work_takes_is_not_missed_when_its_time_has_passed():

@@ -62,6 +62,13 @@ def test_v8_a_block_that_does_not_fit_at_all_is_missed():
     body = assess(subject(at("2:00"), soc=1.0, requirement=need), CONFIG, at("2:00"))
     assert (body.state, codes(body)) == ("missed", ["block_exceeds_battery"])
     assert body.reasons[0].params["target_soc"] == 1.7334
+    assert body.reasons[0].params["short_kwh"] == body.short_kwh == 236.15
+
+
+def test_a_block_is_named_whole_also_where_its_name_holds_a_time_of_day():
+    need = requirement(soc_target=1.7334, soc_goal=1.0, shortfall_kwh=236.15, works=("table:2026-11-29:BUS-1@05:30",))
+    body = assess(subject(at("2:00"), soc=1.0, requirement=need), CONFIG, at("2:00"))
+    assert body.reasons[0].params["block"] == "BUS-1@05:30"
 
 
 def test_the_plan_in_force_names_its_own_reason():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.messages.requirement import RequirementWithdrawn
-from core.readiness import ReadinessState, fold, next_deadline
+from core.readiness import ReadinessState, fold, next_deadline, waiting
 from core.readiness.outlook import Outlook, Profile, Subject
 from tests.core.readiness.facts import CONFIG, Night, assigned, at, fact, incident, later, plug, requirement, subject
 
@@ -182,7 +182,7 @@ def test_an_old_reading_at_unplugging_is_unknown_unless_nothing_was_charged_sinc
     assert Night().decide(at("6:20"), left(0.96, soc_at=at("6:02")))[0].state == "met"
     stale = Night().decide(at("6:20"), left(0.96, soc_at=at("6:01")))[0]
     assert (stale.state, stale.final, stale.reasons[0].code) == ("unknown", True, "soc_stale")
-    assert Night().decide(at("6:20"), left(0.96, soc_at=at("5:00"), idle_since_reading=True))[0].state == "met"
+    assert Night().decide(at("6:20"), left(0.96, soc_at=at("5:00"), idle_from=at("5:10")))[0].state == "met"
     night = Night()
     night.decide(at("5:00"), subject(at("5:00"), soc=0.96))
     assert night.decide(at("6:20"), left(0.96, soc_at=at("5:00")))[0].state == "met"
@@ -221,7 +221,44 @@ def test_an_older_assessment_does_not_replace_a_newer_one():
     night.decide(at("2:00"), subject(at("2:00")))
     older = night.written[0].model_copy(update={"id": "older", "time": at("1:00")})
     assert fold(night.state, older) == night.state
-    assert fold(night.state, requirement()) == night.state
+    assert fold(night.state, requirement()).last == night.state.last
+
+
+def test_a_departure_stays_open_until_somebody_sees_it_leave_however_late():
+    night = Night()
+    night.state = fold(night.state, requirement())
+    night.decide(at("6:20"), subject(at("6:20"), soc=0.60))
+    over = RequirementWithdrawn(vehicle="BUS-142", departs=at("6:20"), reason="departure_over")
+    night.state = fold(night.state, fact(over, "over", at("6:50")))
+    assert [m.id for m in waiting(night.state)] == ["req"]
+    outcome = night.decide(at("9:10"), left(0.70, when="9:10"))[0]
+    assert (outcome.state, outcome.final) == ("missed", True)
+    assert waiting(night.state) == []
+    assert waiting(fold(night.state, requirement())) == []
+
+
+def test_work_that_is_taken_back_does_not_wait_for_an_outcome():
+    night = Night()
+    night.state = fold(night.state, requirement())
+    gone = fact(RequirementWithdrawn(vehicle="BUS-142", departs=at("6:20")), "withdrawn", at("5:00"))
+    assert waiting(fold(night.state, gone)) == []
+
+
+def test_missed_at_its_time_stays_missed_also_while_it_goes_on_charging():
+    night = Night()
+    night.decide(at("6:20"), subject(at("6:20"), soc=0.60))
+    assert night.decide(at("7:00"), subject(at("7:00"), soc=0.96))[0].state == "missed"
+    assert night.decide(at("7:10"), left(0.96, when="7:10"))[0].state == "missed"
+
+
+@pytest.mark.parametrize(("soc", "state"), [(0.95, "met"), (0.80, "missed"), (0.60, "missed"), (None, "unknown")])
+def test_a_departure_that_nobody_saw_gets_its_outcome_after_twelve_hours(soc, state):
+    night = Night()
+    night.decide(at("6:20"), subject(at("6:20"), soc=soc))
+    assert not any(body.final for body in night.decide(at("18:19"), subject(at("18:19"), soc=soc)))
+    outcome = night.decide(at("18:20"), subject(at("18:20"), soc=soc))[0]
+    assert (outcome.state, outcome.final) == (state, True)
+    assert "late_arrival" in [reason.code for reason in outcome.reasons]
 
 
 @settings(max_examples=150, deadline=None)

@@ -338,3 +338,12 @@ def test_a_late_sample_tells_nothing_of_the_plug_in_that_began_since() -> None:
 def test_facts_of_other_concepts_change_nothing() -> None:
     state = told(fact(STARTED))
     assert fold(state, fact(StationSeen(), 5)) is state
+
+
+def test_a_plug_in_knows_since_when_nothing_is_charged_any_more() -> None:
+    ended = told(fact(STARTED), fact(SessionEnded(transaction="t1"), 120))
+    assert plug(ended).ended == START + timedelta(seconds=120)
+    again = fold(ended, fact(SessionStarted(transaction="t2"), 180))
+    assert plug(again).ended is None
+    free = fold(fold(ended, fact(VehicleIdentified(vehicle="bus", by="token", since="x"), 130)), fact(FREE, 200))
+    assert free.left["bus"].ended == START + timedelta(seconds=120)

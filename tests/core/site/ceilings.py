@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.dispatch import ceiling
-from core.dispatch.ceilings import Grid, Watts, edges, seconds
+from core.dispatch.ceilings import edges
+from core.dispatch.functions import Grid, Watts, seconds
 from core.messages import Message, Position
 from core.messages.command import CommandSent, CommandWished
 from core.site import SiteState, fold
-from core.site.stages import dispatched, outlets
+from core.site.stages.given import outlets
+from core.site.stages.wishes import dispatched
 from tests.core.site.play import Play
 
 

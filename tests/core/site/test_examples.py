@@ -13,11 +13,13 @@ from core.allocation.stays import SiteProblem
 from core.messages import Message, Position
 from core.messages.allocation import AllocationAssigned, AllocationPlanned
 from core.messages.command import CommandWished
+from core.messages.incident import IncidentOpened
 from core.messages.site import Connector, Rule, Station
-from core.messages.station import StationAdmitted, StationLimited
+from core.messages.station import ConnectorStatusChanged, StationAdmitted, StationLimited
 from core.messages.vehicle import VehicleIdentified
-from core.site import SiteState, decide, fold, next_deadline, stages
-from core.site.stages import outlets
+from core.site import Memo, SiteState, decide, fold, next_deadline
+from core.site.stages import consequences, plan, wishes
+from core.site.stages.given import outlets
 from core.work import departures
 from tests.core.site.depot import START, STATIONS, site
 from tests.core.site.play import Play
@@ -133,7 +135,7 @@ def test_a_cap_by_hand_counts_until_its_end(ends_s: float | None, counts: bool) 
     play = opened()
     ends = None if ends_s is None else play.now + timedelta(seconds=ends_s)
     play.tell(StationLimited(kw=20, who="anna"), station="A", ends=ends)
-    assert stages._hand_limits(play.state, play.now) == ({"A": (20.0, ends)} if counts else {})
+    assert plan.hand_limits(play.state, play.now) == ({"A": (20.0, ends)} if counts else {})
 
 
 def test_a_station_without_a_place_in_the_tree_gets_nothing() -> None:
@@ -189,12 +191,12 @@ def test_unplugging_ends_the_schedule_and_frees_the_room() -> None:
 
 def test_what_was_planned_for_an_earlier_bus_does_not_count_for_the_next() -> None:
     play = charging(("A", 1, "bus-1"))
-    assert stages._wanted(play.state)
+    assert wishes.wanted(play.state)
     play.unplug("A")
     play.wait(10)
     assert ("A", 1) in play.state.allocations.assigned
     play.plug("A")
-    assert stages._wanted(play.state) == {}
+    assert wishes.wanted(play.state) == {}
 
 
 @pytest.mark.parametrize("rule", ["equal-share", "first-come", "uncontrolled"])
@@ -270,15 +272,98 @@ def test_a_plan_that_the_check_refuses_is_replaced_by_the_plainest_rule(monkeypa
     assert play.settle() == []
 
 
+def test_a_bus_that_is_off_its_plan_gets_a_new_one_once_in_a_slot() -> None:
+    play = charging(("A", 1, "bus-1"))
+    play.memo = Memo()
+    play.wait(60)
+    plug = play.state.sessions.plugs[("A", 1)]
+    assert plug.soc is not None
+    for minutes in range(1, 10):
+        play.wait(60)
+        play.meter("A", soc=plug.soc + minutes / 100, power_kw=0.0)
+    made = [plan for plan in play.plans() if "soc" in plan.triggers]
+    assert len(made) == 1
+    assert made[0].triggers == ("soc",)
+
+
+def test_a_refused_plan_is_an_incident_until_one_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = planning.make
+
+    def make(problem: SiteProblem, rule: Rule = "plan") -> Made:
+        if rule == "plan":
+            raise UnsafePlan("p1 carries 3 kWh too much in slot 4")
+        return real(problem, rule)
+
+    play = opened()
+    with monkeypatch.context() as patched:
+        patched.setattr(planning, "make", make)
+        play.arrive("A", vehicle="bus-1")
+    plan = of_type(play.decided(), AllocationPlanned)[-1]
+    opened_one = next(m for m in of_type(play.decided(), IncidentOpened) if m.body.kind == "plan_refused")
+    assert plan.body.refused == opened_one.body.params["detail"] == "p1 carries 3 kWh too much in slot 4"
+    assert ("plan_refused", "depot") in play.state.incidents.open
+    play.wait(20 * 60)
+    assert ("plan_refused", "depot") not in play.state.incidents.open
+
+
+def test_a_site_for_which_no_plan_passes_goes_on_with_the_last_good_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(problem: SiteProblem, rule: Rule = "plan") -> Made:
+        raise UnsafePlan(f"{rule}: p1 carries 3 kWh too much in slot 4")
+
+    play = charging(("A", 1, "bus-1"))
+    play.memo = Memo()
+    play.settle()
+    before, wish = dict(play.state.allocations.assigned), play.wish("A")
+    with monkeypatch.context() as patched:
+        patched.setattr(planning, "make", make)
+        play.tell(StationLimited(kw=40, who="anna"), station="D")
+        play.wait(60)
+        assert play.settle() == []
+        play.wait(20 * 60)
+    plan = next(p for p in play.plans() if "limit" in p.triggers)
+    assert (plan.kept, plan.refused) == (True, "plan: p1 carries 3 kWh too much in slot 4")
+    assert dict(play.state.allocations.assigned) == before
+    assert wish is not None and kw_now(play, "A") > 5
+    assert ("plan_infeasible", "depot") in play.state.incidents.open
+    play.wait(20 * 60)
+    assert not play.plans()[-1].kept
+    assert ("plan_infeasible", "depot") not in play.state.incidents.open
+
+
+def test_a_refused_plan_is_told_in_the_same_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(problem: SiteProblem, rule: Rule = "plan") -> Made:
+        raise UnsafePlan("p1 carries 3 kWh too much in slot 4")
+
+    play = charging(("A", 1, "bus-1"))
+    play.memo = Memo()
+    play.settle()
+    monkeypatch.setattr(planning, "make", make)
+    play.wait(16 * 60)
+    refused = next(
+        r.messages for r in play.log if r.decided and any(getattr(m.body, "kept", False) for m in r.messages)
+    )
+    assert [m.body.kind for m in of_type(list(refused), IncidentOpened)] == ["plan_infeasible"]
+
+
+def test_the_free_connector_beside_the_one_in_use_is_no_unplugging() -> None:
+    play = charging(("A", 1, "bus-1"))
+    plans = len(play.plans())
+    play.tell(ConnectorStatusChanged(status="available"), station="A", evse=1, connector=2)
+    assert play.state.vehicles.identified[("A", 1)].vehicle == "bus-1"
+    assert len(play.plans()) == plans
+    play.tell(ConnectorStatusChanged(status="available"), station="A", evse=1, connector=1)
+    assert ("A", 1) not in play.state.vehicles.identified
+
+
 def test_a_station_that_cannot_be_told_counts_with_its_ceiling() -> None:
     play = charging(("A", 1, "bus-1"), ("C", 1, "bus-2"))
-    assert stages._silent(play.state, play.now, site()) == {}
+    assert plan.silent(play.state, play.now, site()) == {}
     ceiling = max(s.kw for e in _wish(play, "C").evses for s in e.steps)
     play.disconnect("C")
-    silent = stages._silent(play.state, play.now, site())
+    silent = plan.silent(play.state, play.now, site())
     assert silent == {"C": pytest.approx(max(ceiling, 3.0) + 3.0)}
     far = play.now + timedelta(hours=2)
-    assert stages._silent(play.state, far, site()) == {"C": pytest.approx(6.0)}
+    assert plan.silent(play.state, far, site()) == {"C": pytest.approx(6.0)}
 
 
 def _wish(play: Play, station: str) -> CommandWished:
@@ -291,17 +376,17 @@ def test_a_bus_on_its_way_back_is_expected_after_its_return() -> None:
     play = opened()
     departs = play.now + timedelta(minutes=30)
     play.work([("bus-1", departs, 100), ("bus-1", departs + timedelta(hours=8), 100)])
-    assert stages._expected(play.state, departures(play.state.work, site(), play.now), play.now) == {
+    assert plan.expected(play.state, departures(play.state.work, site(), play.now), play.now) == {
         "bus-1": (departs + timedelta(hours=3, minutes=5), None),
     }
     play.arrive("A", vehicle="bus-1")
-    assert stages._expected(play.state, departures(play.state.work, site(), play.now), play.now) == {}
+    assert plan.expected(play.state, departures(play.state.work, site(), play.now), play.now) == {}
 
 
 def test_who_leaves_first_goes_first_and_strangers_last() -> None:
     play = opened()
     play.work([("bus-1", play.now + timedelta(hours=9), 100), ("bus-2", play.now + timedelta(hours=5), 100)])
-    first, later, stranger = (stages._rank(play.state, v) for v in ("bus-2", "bus-1", None))
+    first, later, stranger = (wishes.rank(play.state, v) for v in ("bus-2", "bus-1", None))
     assert first < later < stranger
 
 
@@ -310,7 +395,7 @@ def test_a_bus_that_moved_is_judged_by_its_newest_assignment() -> None:
     play.unplug("A")
     play.wait(60)
     charging(("D", 1, "bus-1"), opening=play)
-    subject = next(s for s in stages._subjects(play.state, site(), play.now) if s.plug is not None)
+    subject = next(s for s in consequences.subjects(play.state, site(), play.now) if s.plug is not None)
     assert subject.assignment is not None
     assert subject.assignment.at.station == "D"
     assert subject.connected

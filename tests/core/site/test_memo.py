@@ -43,10 +43,28 @@ def test_a_departure_without_a_deadline_stays_assessed() -> None:
     assert memo.is_assessed(ID, SUBJECT, FACT, LATER)
 
 
+def test_a_departure_is_the_same_while_it_is_made_of_the_same_objects() -> None:
+    memo = Memo(subjects={ID: (SUBJECT, FACT, LATER)})
+    memo.keep(ID, (FACT, None), None)
+    assert memo.is_given(ID, (FACT, None), START)
+    assert not memo.is_given(ID, (FACT.model_copy(), None), START)
+    assert not memo.is_given(ID, (FACT, None), LATER)
+    assert not memo.is_given(("bus-2", "now"), (FACT, None), START)
+
+
+def test_a_reading_that_runs_out_ends_what_is_the_same_before_the_deadline() -> None:
+    memo = Memo(subjects={ID: (SUBJECT, FACT, LATER)})
+    memo.keep(ID, (FACT,), START)
+    assert not memo.is_given(ID, (FACT,), START)
+    memo = Memo(subjects={ID: (SUBJECT, FACT, None)})
+    memo.keep(ID, (FACT,), None)
+    assert memo.is_given(ID, (FACT,), LATER)
+
+
 def test_assessments_by_another_configuration_count_for_nothing() -> None:
-    memo, config = Memo(subjects={ID: (SUBJECT, FACT, None)}), site()
+    memo, config = Memo(subjects={ID: (SUBJECT, FACT, None)}, given={ID: ((FACT,), None)}), site()
     memo.for_config(config)
-    assert memo.subjects == {}
+    assert memo.subjects == memo.given == {}
     memo.subjects[ID] = (SUBJECT, FACT, None)
     memo.for_config(config)
     assert memo.subjects

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 from core import vehicles
 from core.allocation.state import slot_of
-from core.dispatch.ceilings import seconds
+from core.dispatch.functions import seconds
 from core.messages import Physical, Position, compose
 from core.messages.allocation import AllocationAssigned
 from core.messages.evidence import EvidenceReceived
 from core.messages.incident import IncidentOpened
 from core.messages.scribe import Scribe
 from core.messages.session import SessionMetered, SessionStarted
-from core.site import Memo, SiteState, fold, stages
-from core.site.stages import STAGES
+from core.site import Memo, SiteState, fold
+from core.site.stages import STAGES, consequences, plan, wishes
 from tests.core.site.depot import START, site
 from tests.core.site.play import Play, Record
 from tests.core.site.stories import opened
@@ -40,7 +40,7 @@ def charging() -> Play:
 
 
 def test_facts_follow_from_each_other_in_the_order_of_the_stages() -> None:
-    names = "work vehicles requirements envelope plan wishes readiness incidents records"
+    names = "work vehicles requirements starts envelope plan wishes readiness incidents records"
     assert [stage.name for stage in STAGES] == names.split()
 
 
@@ -93,7 +93,7 @@ def test_a_session_without_its_register_is_waited_for() -> None:
 def test_the_root_keeps_the_building_s_reserve_free_from_the_moment_on_at_which_it_holds() -> None:
     play = opened()
     six = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)
-    found = stages._limits(play.state, site(), six - timedelta(minutes=10), six + timedelta(minutes=10))
+    found = wishes.limits(play.state, site(), six - timedelta(minutes=10), six + timedelta(minutes=10))
     assert [(t - seconds(six), w) for t, w in found["grid"].steps] == [(-600, 94_000), (0, 56_400)]
     assert [w for _, w in found["p1"].steps] == [141_000]
     assert set(found) == {node.id for node in site().nodes}
@@ -101,18 +101,18 @@ def test_the_root_keeps_the_building_s_reserve_free_from_the_moment_on_at_which_
 
 def test_an_uncontrolled_site_has_no_limits() -> None:
     play = opened("uncontrolled")
-    found = stages._limits(play.state, site(rule="uncontrolled"), START, START + timedelta(hours=1))
+    found = wishes.limits(play.state, site(rule="uncontrolled"), START, START + timedelta(hours=1))
     assert {w for limit in found.values() for _, w in limit.steps} == {10**12}
 
 
 def test_an_assignment_without_steps_wants_nothing() -> None:
     play = charging()
-    assert set(stages._wanted(play.state)) == {("A", 1)}
+    assert set(wishes.wanted(play.state)) == {("A", 1)}
     message = play.state.allocations.assigned[("A", 1)]
     assert isinstance(message.body, AllocationAssigned)
     empty = message.model_copy(update={"body": message.body.model_copy(update={"steps": ()})})
     allocations = replace(play.state.allocations, assigned=play.state.allocations.assigned.set(("A", 1), empty))
-    assert stages._wanted(replace(play.state, allocations=allocations)) == {}
+    assert wishes.wanted(replace(play.state, allocations=allocations)) == {}
 
 
 def test_an_assignment_that_was_made_at_the_moment_of_the_plug_in_counts() -> None:
@@ -123,14 +123,14 @@ def test_an_assignment_that_was_made_at_the_moment_of_the_plug_in_counts() -> No
         sessions = replace(
             play.state.sessions, plugs=play.state.sessions.plugs.set(("A", 1), replace(plug, since=since))
         )
-        assert bool(stages._wanted(replace(play.state, sessions=sessions))) is counts
+        assert bool(wishes.wanted(replace(play.state, sessions=sessions))) is counts
 
 
 def test_who_charges_is_planned_with_its_reading_its_rating_and_what_it_took() -> None:
     play = charging()
     play.wait(60)
     play.meter("A", soc=0.45, power_kw=50, wh=2500)
-    (stay,) = stages._stays(play.state, site(), play.now)
+    (stay,) = plan.stays(play.state, site(), play.now)
     plug = play.state.sessions.plugs[("A", 1)]
     assert (stay.station, stay.evse, stay.vehicle, stay.transaction) == ("A", 1, "bus-1", plug.transaction)
     assert (stay.soc, stay.max_kw, stay.delivered_kwh) == (0.45, 150.0, 3.0)
@@ -140,10 +140,10 @@ def test_who_charges_is_planned_with_its_reading_its_rating_and_what_it_took() -
 def test_who_is_plugged_without_a_transaction_is_not_planned() -> None:
     play = opened()
     play.plug("A")
-    assert stages._stays(play.state, site(), play.now) == []
-    assert not stages._busy(play.state)
+    assert plan.stays(play.state, site(), play.now) == []
+    assert not plan.busy(play.state)
     play.start("A", vehicle="bus-1")
-    assert stages._busy(play.state)
+    assert plan.busy(play.state)
 
 
 def test_a_silent_charger_s_incident_names_the_bus_that_it_touches() -> None:
@@ -157,7 +157,7 @@ def test_a_silent_charger_s_incident_names_the_bus_that_it_touches() -> None:
 
 def test_readiness_rests_on_plug_reading_assignment_plan_and_confirmation() -> None:
     play = charging()
-    subjects = stages._subjects(play.state, site(), play.now)
+    subjects = consequences.subjects(play.state, site(), play.now)
     subject = next(s for s in subjects if s.plug is not None)
     assert subject.soc == 0.4
     assert subject.assignment == play.state.allocations.assigned[("A", 1)]
@@ -166,13 +166,13 @@ def test_readiness_rests_on_plug_reading_assignment_plan_and_confirmation() -> N
     assert subject.connected
     assert subject.unplugged_at is None
     play.disconnect("A")
-    assert not next(s for s in stages._subjects(play.state, site(), play.now) if s.plug is not None).connected
+    assert not next(s for s in consequences.subjects(play.state, site(), play.now) if s.plug is not None).connected
 
 
 def test_after_the_plug_is_out_the_last_station_and_reading_still_count() -> None:
     play = charging()
     play.unplug("A")
-    key = next(s for s in stages._subjects(play.state, site(), play.now) if s.unplugged_at is not None)
+    key = next(s for s in consequences.subjects(play.state, site(), play.now) if s.unplugged_at is not None)
     assert (key.plug, key.unplugged_at, key.soc) == (None, play.now, 0.4)
     assert key.confirmation == play.state.dispatch.stations["A"].confirmed_by
 

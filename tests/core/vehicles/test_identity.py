@@ -195,3 +195,8 @@ def test_who_stands_where_is_answered_until_unplugged():
 
 def test_nothing_about_identity_depends_on_passing_time():
     assert next_deadline(EMPTY, NOW) is None
+
+
+def test_letters_case_and_blanks_of_a_token_do_not_matter():
+    assert answer(EMPTY, plug(token=" t142 ")) == ("BUS-142", "token", ())
+    assert answer(EMPTY, plug(token="e143")) == ("BUS-143", "evccid", ())
