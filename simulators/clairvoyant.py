@@ -15,10 +15,30 @@ _KNEE = 0.8
 
 
 @dataclass(frozen=True)
+class Passing:
+    """What can pass one place in its window: a bus (what its battery takes), a station, or a node of the tree."""
+
+    place: str
+    begins: datetime
+    ends: datetime
+    kwh: float
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Why somebody falls short: these buses need more than all that can pass; needed less passing is what is missing."""
+
+    buses: tuple[str, ...]
+    needed_kwh: float
+    passing: tuple[Passing, ...]
+
+
+@dataclass(frozen=True)
 class Outlook:
-    """Whether everybody can be served, and by how many kWh each bus falls short."""
+    """Whether everybody can be served; by how many kWh each bus falls short, and through which cut."""
 
     short_kwh: dict[str, float]
+    cut: Cut | None = None
 
     @property
     def feasible(self) -> bool:
@@ -31,7 +51,8 @@ def foresee(scenario: Scenario, spare: bool = True) -> Outlook:
     graph = _Graph(scenario)
     for visit in scenario.visits:
         graph.add(visit, (1 + _margin(scenario, visit)) if spare else 1.0)
-    return Outlook(graph.solve())
+    short = graph.solve()
+    return Outlook(short, graph.cut() if short else None)
 
 
 def limit_kw(scenario: Scenario, moment: datetime) -> float:
@@ -58,6 +79,11 @@ def station_kw(scenario: Scenario, station: str, moment: datetime) -> float:
 
 def _margin(scenario: Scenario, visit: Visit) -> float:
     return scenario.spare_disturbed if visit.disturbed else scenario.spare
+
+
+def _place(name: str) -> str:
+    """What a node of the graph stands for: `plug:CP-15` is a station, `BUS-133:tail` a bus, anything else a node."""
+    return name.removeprefix("plug:").removesuffix(":body").removesuffix(":tail")
 
 
 class _Graph:
@@ -92,6 +118,28 @@ class _Graph:
             if short:
                 missing[bus] = missing.get(bus, 0.0) + short / 1000
         return missing
+
+    def cut(self) -> Cut:
+        """The min cut of the flow: its full arcs, by the place that they stand for."""
+        inside = set(self.flow.get_source_side_min_cut())
+        asks = [(bus, wh) for bus, arc, wh in self.asks if self.flow.head(arc) in inside]
+        name_of = {node: name for (name, _), node in self.names.items()}
+        slot_of = {node: index for (_, index), node in self.names.items()}
+        full: dict[str, dict[int, int]] = {}
+        for arc in range(self.flow.num_arcs()):
+            tail, head = self.flow.tail(arc), self.flow.head(arc)
+            if tail != self.source and tail in inside and head not in inside and self.flow.capacity(arc):
+                slots = full.setdefault(_place(name_of[tail]), {})
+                index = slot_of[tail] if slot_of[tail] >= 0 else slot_of[head]
+                slots[index] = slots.get(index, 0) + self.flow.capacity(arc)
+        return Cut(
+            tuple(dict.fromkeys(bus for bus, _ in asks)),
+            sum(wh for _, wh in asks) / 1000,
+            tuple(self._passing(place, slots) for place, slots in sorted(full.items())),
+        )
+
+    def _passing(self, place: str, slots: dict[int, int]) -> Passing:
+        return Passing(place, self.slots[min(slots)], self.slots[max(slots)] + SLOT, sum(slots.values()) / 1000)
 
     def _connect(self, visit: Visit, demand: int, kw: float) -> None:
         until = visit.departs - timedelta(seconds=self.scenario.unplug_lead_s)

@@ -43,7 +43,8 @@ class SystemClock:
         shielded = asyncio.shield(asyncio.ensure_future(future))
         if until is None:
             return await shielded
-        return await asyncio.wait_for(shielded, max(0.0, (until - self.now()).total_seconds()))
+        async with asyncio.timeout(max(0.0, (until - self.now()).total_seconds())):
+            return await shielded
 
     def hold(self, who: str) -> AbstractContextManager[None]:
         """Nothing: real time cannot be held."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.client import Answer, Where, need, only_site, part
+from gateway.cli.client import Answer, Hub, Where, everything, items, need, only_site, part, zones
 from gateway.cli.durations import seconds
 from gateway.cli.errors import UNREACHABLE, CliError
-from gateway.cli.options import hub_options, json_option, print_json
-from gateway.cli.table import cell, table
+from gateway.cli.options import examples, hub_options, json_option, print_json
+from gateway.cli.progress import working
+from gateway.cli.table import cell, moment, table
 
+COUNTS = ("added", "changed", "removed", "unchanged", "assigned")
+ASIDE = {"refused_count": "refused", "quarantined_count": "set aside"}
+"""What an import counts, in the order in which it is told; what was put aside only where there is some."""
 SITE = click.option("--site", help="The site; may be left out where there is one.")
 
 
@@ -24,9 +29,15 @@ def _done(answer: Answer, as_json: bool, text: str) -> None:
         print_json({"position": answer.position, "answer": answer.data})
         return
     place = f" (journal position {answer.position})" if answer.position else ""
-    click.echo(f"{text}{place}")
+    first, *more = text.splitlines()
+    click.echo("\n".join((f"{first}{place}", *more)))
 
 
+@examples(
+    "busbar import vdv452-export.zip assignments.csv",
+    "busbar import departures.csv --dry-run",
+    "busbar import vdv452-folder --site depot --json",
+)
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option(
@@ -39,14 +50,23 @@ def _done(answer: Answer, as_json: bool, text: str) -> None:
 def import_(
     paths: tuple[Path, ...], format_: str, site: str | None, dry_run: bool, as_json: bool, where: Where
 ) -> None:
-    """Import work, assignments or departures; say what changed and what was quarantined, and why."""
+    """Import work, assignments or departures; say what changed and what was set aside, and why.
+
+    A FILE is a VDV 452 export (ZIP or folder), `assignments.csv` (operating_day, block, vehicle), or a plain table of departures as CSV or JSON
+    (vehicle or block, departure, one of distance_km, kwh, target_soc). Good rows are taken also where others are set aside. docs/schedules.md has the forms.
+    """
     hub = need(where)
     at = only_site(hub, site)
     answers: list[dict[str, Any]] = []
-    for path in paths:
-        name, content = _content(path)
+    contents = [(path, *_content(path)) for path in paths]  # because: where one cannot be read, none is sent
+    for path, name, content in contents:
         asked = {"format": format_, "dry_run": "true" if dry_run else None}
-        answer = hub.post(f"/sites/{part(at)}/schedules", content, params=asked, headers={"X-File-Name": part(name)})
+        sent = {"X-File-Name": part(name)}
+        try:
+            with working(f"importing {path}"):
+                answer = hub.post(f"/sites/{part(at)}/schedules", content, params=asked, headers=sent)
+        except CliError as error:
+            raise CliError(error.what, str(path), error.next, error.code) from error
         answers.append({"file": str(path), "status": answer.status, "position": answer.position, "answer": answer.data})
         if not as_json:
             click.echo(_imported(path, answer))
@@ -75,13 +95,10 @@ def _imported(path: Path, answer: Answer) -> str:
     told = answer.data if isinstance(answer.data, dict) else {}
     if answer.status == 202:
         return f"{path}: stored, still being imported; next: busbar why {told.get('id', '')}"
-    counts = ", ".join(f"{k} {cell(v)}" for k, v in told.items() if isinstance(v, int) and not isinstance(v, bool))
-    rows = (
-        [r for r in told.get("quarantined", []) if isinstance(r, dict)]
-        if isinstance(told.get("quarantined"), list)
-        else []
-    )
-    lines = [f"{path}: {counts or 'imported'}"]
+    counts = [f"{name} {cell(told[name])}" for name in COUNTS if name in told]
+    counts += [f"{name} {cell(told[key])}" for key, name in ASIDE.items() if told.get(key)]
+    rows = [row for key in ("quarantined", "refused", "warnings") for row in items(told.get(key, []))]
+    lines = [f"{path}: {', '.join(counts) or 'imported'}"]
     if rows:
         lines.append(table(rows, ("row", "table", "line", "reason", "what", "next")))
     return "\n".join(lines)
@@ -92,6 +109,7 @@ def departure() -> None:
     """State departures by hand."""
 
 
+@examples("busbar departure add BUS-142 06:20 --km 180", "busbar departure add BUS-7 2026-11-26T06:20+01:00 --soc 0.9")
 @departure.command("add")
 @click.argument("vehicle")
 @click.argument("time")
@@ -117,10 +135,21 @@ def departure_add(
         raise CliError("one goal is needed", f"departure of {vehicle}", "give exactly one of --km, --kwh, --soc")
     hub = need(where)
     body = {"vehicle": vehicle, "time": time, **goals}
-    answer = hub.post(f"/sites/{part(only_site(hub, site))}/departures", body)
-    _done(answer, as_json, f"{vehicle} leaves at {time}")
+    at = only_site(hub, site)
+    answer = hub.post(f"/sites/{part(at)}/departures", body)
+    _done(answer, as_json, f"{vehicle} leaves at {time if as_json else _dated(hub, at, vehicle, time, answer)}")
 
 
+def _dated(hub: Hub, site: str, vehicle: str, time: str, answer: Answer) -> str:
+    """The departure with its day, where only a time of day was said."""
+    asked = {"site": site, "vehicle": vehicle, "after": answer.position}
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    rows = everything(hub, "/work", asked, 1000) if len(time) <= len("06:20") else []
+    days = sorted(r["departs"] for r in rows if r.get("block") == f"{vehicle}@{time:0>5}" and str(r["departs"]) > now)
+    return str(moment(days[0], zones(hub).get(site, UTC))) if days else time
+
+
+@examples('busbar assign BUS-142 D2 --why "seen there"', "busbar assign BUS-142 CP-07/1")
 @click.command()
 @click.argument("vehicle")
 @click.argument("connector")
@@ -141,20 +170,28 @@ def assign(vehicle: str, connector: str, why: str, site: str | None, as_json: bo
     _done(answer, as_json, f"{vehicle} stands at {connector}")
 
 
+@examples('busbar limit CP-07 20 --for 2h --why "noise complaint"', "busbar limit CP-07 0 --for 30m")
 @click.command()
 @click.argument("station")
 @click.argument("kw", type=click.FloatRange(min=0))
 @click.option("--for", "duration", required=True, help="How long: 90s, 30m, 2h, 1h30m.")
 @click.option("--why", default="", help="Why; stands in the event.")
+@click.option("--dry-run", is_flag=True, help="Say which departures it would cost; change nothing.")
 @json_option
 @hub_options
-def limit(station: str, kw: float, duration: str, why: str, as_json: bool, where: Where) -> None:
-    """Hold STATION at no more than KW for a while; 0 stops it."""
-    lasting = seconds(duration)
-    answer = need(where).post(f"/stations/{part(station)}/limit", {"kw": kw, "for_s": lasting, "why": why})
-    _done(answer, as_json, f"{station} draws at most {kw:g} kW for {duration}")
+def limit(station: str, kw: float, duration: str, why: str, dry_run: bool, as_json: bool, where: Where) -> None:
+    """Hold STATION at no more than KW for a while; 0 stops it. Says which departures that costs."""
+    asked = {"kw": kw, "for_s": seconds(duration), "why": why}
+    dry = {"dry_run": "true" if dry_run else None}
+    answer = need(where).post(f"/stations/{part(station)}/limit", asked, params=dry)
+    costs = answer.data.get("costs", []) if isinstance(answer.data, dict) else []
+    draws = "would draw" if dry_run else "draws"
+    lines = [f"{station} {draws} at most {kw:g} kW for {duration}"]
+    lines += [f"{cost['what']} Next: {cost['next']}" for cost in costs]
+    _done(answer, as_json, "\n".join(lines))
 
 
+@examples("busbar reload --config depot/busbar.toml")
 @click.command()
 @json_option
 @hub_options

@@ -8,10 +8,15 @@ import click
 
 from gateway.cli.client import Where, running
 from gateway.cli.errors import NO, UNREACHABLE, CliError
-from gateway.cli.options import data_folder, hub_options, json_option, print_json
+from gateway.cli.options import data_folder, examples, hub_options, json_option, print_json
+from gateway.cli.progress import working
 from gateway.cli.table import table
 
+LONG_S = 3600.0
+"""A large journal takes its time; whoever waits may stop."""
 
+
+@examples("busbar replay", "busbar replay --verify --data /var/lib/busbar")
 @click.command()
 @click.option("--verify", is_flag=True, help="Also check every digest and the whole chain.")
 @json_option
@@ -21,6 +26,7 @@ def replay(verify: bool, as_json: bool, where: Where) -> None:
     _finish(_again("replay", where, verify=verify), as_json, "the same result")
 
 
+@examples("busbar rebuild --data var/demo")
 @click.command()
 @json_option
 @hub_options
@@ -30,9 +36,14 @@ def rebuild(as_json: bool, where: Where) -> None:
 
 
 def _again(name: str, where: Where, **options: bool) -> dict[str, Any]:
+    with working(f"{name} of the journal"):
+        return _done(name, where, **options)
+
+
+def _done(name: str, where: Where, **options: bool) -> dict[str, Any]:
     hub = running(where)
     if hub is not None:
-        told = hub.post(f"/{name}", options).data
+        told = hub.post(f"/{name}", options, within_s=LONG_S).data
         return told if isinstance(told, dict) else {}
     folder = data_folder(where.data, where.config)
     if not folder.is_dir():

@@ -45,6 +45,7 @@ def findings(settings: HubSettings) -> list[Finding]:
         *_certificates(settings),
         *_doors(settings),
         *_servers(settings),
+        *_peers(settings),
         *_optional(settings),
     ]
 
@@ -113,17 +114,28 @@ def _doors(settings: HubSettings) -> Iterator[Finding]:
 
 def _servers(settings: HubSettings) -> Iterator[Finding]:
     for url in () if settings.nats == "embedded" else settings.nats.split(","):
-        place = urlsplit(url.strip())
-        try:
-            with closing(socket.create_connection((place.hostname or "", place.port or 4222), timeout=3)):
-                continue
-        except OSError as error:
-            yield Finding(
-                "error",
-                "nats",
-                f"{place.hostname}:{place.port or 4222} does not answer: {error}",
-                "start it, or correct `nats`",
-            )
+        if silent := _silent(url.strip(), 4222):
+            yield Finding("error", "nats", silent, "start it, or correct `nats`")
+
+
+def _peers(settings: HubSettings) -> Iterator[Finding]:
+    """Whether a peer that we call (`url` in an adapter's settings) can be reached now; it may come later."""
+    for at, text in walk(settings.adapters, ("adapters",)):
+        if at[-1] != "url" or not text.startswith(("http://", "https://")):
+            continue
+        if silent := _silent(text, 443 if text.startswith("https") else 80):
+            yield Finding("warning", dotted(at), silent, "see whether the peer is up and this machine may reach it")
+
+
+def _silent(url: str, port: int) -> str | None:
+    """Why nobody can be reached at the host and port of a URL."""
+    try:
+        place = urlsplit(url)
+        host, port = place.hostname or "", place.port or port
+        with closing(socket.create_connection((host, port), timeout=3)):
+            return None
+    except (OSError, ValueError) as error:
+        return f"{url} does not answer: {error}"
 
 
 def _optional(settings: HubSettings) -> Iterator[Finding]:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError
 from gateway.cli.options import data_folder
+from gateway.cli.progress import working
 
 API = "/api/v1"
 WITHIN_S = 40.0
+WRONG = frozenset({400, 401, 403, 405, 413, 415, 422})
+"""Answers that say that the question was wrong, not that the answer is no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,20 @@ class Hub:
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON document at `/api/v1` + path; parameters that are None are left out."""
-        return self._ask("GET", _with(path, params), None, {}).data
+        found = self._ask("GET", _with(path, params), None, {}).data
+        if not isinstance(found, dict | list):
+            step = "name the address that `busbar serve` said"
+            raise CliError("something answers there, but no hub", self.url, step, UNREACHABLE)
+        return found
 
     def post(
-        self, path: str, body: Any, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: Any,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        within_s: float = WITHIN_S,
     ) -> Answer:
         """Write: `body` is bytes as they are, else JSON."""
         plain = dict(headers or {})
@@ -75,7 +90,7 @@ class Hub:
             content, kind = body, "application/octet-stream"
         else:
             content, kind = json.dumps(body).encode(), "application/json"
-        return self._ask("POST", _with(path, params), content, {"Content-Type": kind} | plain)
+        return self._ask("POST", _with(path, params), content, {"Content-Type": kind} | plain, within_s)
 
     def lives(self) -> bool:
         """Whether something answers there at all."""
@@ -93,19 +108,23 @@ class Hub:
         said = {"Accept": "application/json", **(headers or {})}
         if self._token:
             said["Authorization"] = f"Bearer {self._token}"
-        # because (S310): the constructor took http and https only
-        return Request(self.url + path, data=body, method=method, headers=said)  # noqa: S310
+        return Request(self.url + path, data=body, method=method, headers=said)  # noqa: S310 because: the constructor took http and https only
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _ask(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], within_s: float = WITHIN_S
+    ) -> Answer:
         url = f"{self.url}{API}{path}"
         request = self._request(method, API + path, body, headers)
         try:
-            with self._opener.open(request, timeout=WITHIN_S) as reply:
+            with self._opener.open(request, timeout=within_s) as reply:
                 return Answer(reply.status, _json(reply.read()), reply.headers.get("Busbar-Position"))
         except HTTPError as error:
             raise _refusal(error, f"{method} {url}") from None
         except (URLError, OSError) as error:
             reason = getattr(error, "reason", error)
+            if isinstance(reason, ssl.SSLCertVerificationError):
+                step = "name the root that its certificate follows from with --ca, and the hub as the certificate does"
+                raise CliError(f"the hub's certificate is not trusted: {reason.verify_message}", url, step) from None
             raise CliError(
                 f"the hub does not answer: {reason}", url, "see that it runs: `busbar serve`", UNREACHABLE
             ) from None
@@ -132,9 +151,7 @@ def _refusal(error: HTTPError, where: str) -> CliError:
     document = _json(error.read())
     told = document if isinstance(document, dict) else {}
     what = told.get("detail") or told.get("title") or f"HTTP {error.code}"
-    code = (
-        UNREACHABLE if error.code >= 500 or error.code == 429 else USAGE if error.code in {400, 401, 403, 405} else NO
-    )
+    code = UNREACHABLE if error.code >= 500 or error.code == 429 else USAGE if error.code in WRONG else NO
     return CliError(str(what), where, str(told.get("next") or "see docs/reference/api.md"), code)
 
 
@@ -182,7 +199,9 @@ def source(where: Where) -> Iterator[Source]:
         raise CliError("no hub runs, and there is no data folder", str(folder), "name another with --data", UNREACHABLE)
     from gateway import offline
 
-    with offline.open(folder) as opened:
+    with ExitStack() as stack:
+        with working("opening the journal"):
+            opened = stack.enter_context(offline.open(folder))
         yield opened
 
 
@@ -218,6 +237,20 @@ def everything(hub: Source, path: str, params: Mapping[str, Any], at_most: int) 
             break
         asked["cursor"] = cursor
     return rows[:at_most]
+
+
+def zones(hub: Source) -> dict[str, tzinfo]:
+    """The zone of each site, for times that people read."""
+    found: dict[str, tzinfo] = {}
+    for site in items(hub.get("/sites")):
+        with suppress(ZoneInfoNotFoundError, ValueError):
+            found[str(site["id"])] = ZoneInfo(str(site.get("zone") or "UTC"))
+    return found
+
+
+def station_known(hub: Source, station: str) -> bool:
+    """Whether the hub knows a station of that name, connected or not."""
+    return bool(items(hub.get("/stations", {"station": station})))
 
 
 def part(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,9 +14,9 @@ from urllib.parse import quote
 
 import click
 
-from gateway.cli.client import Where, everything, need, only_site, running, source
+from gateway.cli.client import Where, everything, need, only_site, running, source, station_known
 from gateway.cli.errors import NO, CliError
-from gateway.cli.options import data_folder, hub_options, json_option, load_settings, print_json
+from gateway.cli.options import data_folder, examples, hub_options, json_option, load_settings, print_json
 from gateway.cli.table import table
 from gateway.secrets import FileSecrets
 from gateway.settings.models import credential
@@ -28,6 +29,12 @@ def connect() -> None:
     """Connect peers."""
 
 
+@examples(
+    "busbar connect ocpp CP-01 --config depot/busbar.toml",
+    "busbar connect ocpp CP-01 --config depot/busbar.toml --password-to cp-01.password",
+    "busbar connect ocpp --knocking",
+    "busbar connect ocpp CP-99 --accept --node panel-1 --connectors 90,90",
+)
 @connect.command("ocpp")
 @click.argument("station", required=False)
 @click.option("--knocking", is_flag=True, help="List stations that asked and are not known.")
@@ -36,6 +43,9 @@ def connect() -> None:
 @click.option("--connectors", metavar="KW[,KW]", help="With --accept: kW of each connector.")
 @click.option("--site", help="With --accept: the site; may be left out where there is one.")
 @click.option("--show-password", is_flag=True, help="Print the password also where the output is no terminal.")
+@click.option(
+    "--password-to", type=click.Path(path_type=Path), help="Write the password into this new file, mode 0600."
+)
 @json_option
 @hub_options
 def ocpp(
@@ -46,6 +56,7 @@ def ocpp(
     connectors: str | None,
     site: str | None,
     show_password: bool,
+    password_to: Path | None,
     as_json: bool,
     where: Where,
 ) -> None:
@@ -55,7 +66,7 @@ def ocpp(
         return
     if accept:
         _accept(where, station, node, connectors, site)
-    told = _told(where, station, show=show_password or sys.stdout.isatty())
+    told = _told(where, station, show=show_password or sys.stdout.isatty(), to=password_to)
     if as_json:
         print_json(told)
     else:
@@ -98,31 +109,52 @@ def _ratings(connectors: str | None) -> list[float]:
 def _toml(station: str, node: str | None, connectors: str | None) -> str:
     rated = ", ".join(f"{{ evse = {i}, max_kw = {kw:g} }}" for i, kw in enumerate(_ratings(connectors), start=1))
     place = [f'node = "{node}"'] if node else []
-    return "\n".join(["[[sites.stations]]", f'id = "{station}"', *place, f"connectors = [{rated}]", "safe_kw = 0"])
+    return "\n".join(
+        [
+            "[[sites.stations]]",
+            f"id = {json.dumps(station, ensure_ascii=False)}",
+            *place,
+            f"connectors = [{rated}]",
+            "safe_kw = 0",
+        ]
+    )
 
 
-def _told(where: Where, station: str, *, show: bool) -> dict[str, Any]:
+def _told(where: Where, station: str, *, show: bool, to: Path | None) -> dict[str, Any]:
     """URLs, subprotocols, user, and the password or where it is."""
     settings = load_settings(where.config) if where.config else None
     data = data_folder(where.data, where.config)
-    known = settings.stations() if settings else None
-    if known is not None and station not in known:
+    declared = settings.stations() if settings else {}
+    if settings and station not in declared and not _admitted(where, station):
         raise CliError(f"no station `{station}`", str(where.config), "declare it, or let it in: --accept", NO)
     name = credential(station)
     chosen = settings.aliases() if settings else {}
     secrets = FileSecrets(data, settings.base if settings else Path(), aliases=chosen)
-    password = secrets.generate(name) if known and name not in chosen else secrets.get(name)
+    password = secrets.generate(name) if station in declared and name not in chosen else secrets.get(name)
     return {
         "url": _urls(where, settings, data, station),
         "subprotocols": SUBPROTOCOLS,
         "user": station,
-        "password": _password(password, chosen.get(name, name), show=show),
+        "password": _password(password, chosen.get(name, name), show=show, to=to),
     }
 
 
-def _password(value: bytes | None, reference: str, *, show: bool) -> str:
+def _admitted(where: Where, station: str) -> bool:
+    """Whether the running hub knows a station that the configuration does not declare: somebody let it in."""
+    hub = running(where)
+    return hub is not None and station_known(hub, station)
+
+
+def _password(value: bytes | None, reference: str, *, show: bool, to: Path | None) -> str:
     if value is None:
         return f"not there yet ({reference})"
+    if to is not None:
+        try:
+            with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(value)
+        except FileExistsError:
+            raise CliError("there is such a file already", str(to), "name a new file, or remove that one") from None
+        return f"in {to}"
     if not show:
         return "hidden: the output is no terminal; next: --show-password"
     return value.decode("utf-8", "replace")

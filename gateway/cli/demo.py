@@ -59,10 +59,14 @@ def run(
 
 
 def find(scenario: Path | None) -> tuple[Path, Path]:
-    """(folder with site.toml, scenario file): as named, else `./examples/bus-142`, else the packaged copy."""
+    """(folder with site.toml, scenario file): as named, else `./examples/bus-142`, else the packaged copy.
+
+    An editable installation has no copy: it takes what the copy would be made of.
+    """
     if scenario is None:
-        own = Path("examples/bus-142")
-        scenario = own if own.is_dir() else Path(str(files("simulators"))) / "scenarios" / "bus-142"
+        package = Path(str(files("simulators")))
+        places = (Path("examples/bus-142"), package / "scenarios/bus-142", package.parent / "examples/bus-142")
+        scenario = next((place for place in places if place.is_dir()), places[1])
     file = scenario / "scenario.toml" if scenario.is_dir() else scenario
     if not file.is_file() or not (file.parent / "site.toml").is_file():
         raise CliError("no scenario there", str(file), "name a folder with scenario.toml and site.toml", USAGE)

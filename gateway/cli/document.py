@@ -113,10 +113,30 @@ def _vehicle(scenario: Scenario, stay: Stay, told: Sequence[Message]) -> dict[st
 
 
 def _impossible(scenario: Scenario) -> list[dict[str, Any]]:
-    short = foresee(scenario, spare=False).short_kwh
+    """Who cannot be served by anybody, with the cut: what is needed, and all that can pass."""
+    outlook = foresee(scenario, spare=False)
+    if outlook.cut is None:
+        return []
+    limits = [
+        {"at": p.place, "from": _stamp(p.begins), "to": _stamp(p.ends), "kwh": round(p.kwh, 3)}
+        for p in outlook.cut.passing
+    ]
+    passed = sum(p.kwh for p in outlook.cut.passing)
+    cut = {
+        "vehicles": list(outlook.cut.buses),
+        "needed_kwh": round(outlook.cut.needed_kwh, 3),
+        "passed_kwh": round(passed, 3),
+        "limits": limits,
+    }
+    told = f"{outlook.cut.needed_kwh:.1f} kWh are needed, {passed:.1f} kWh can pass {' and '.join(p.place for p in outlook.cut.passing)}"
     return [
-        {"vehicle": bus, "reason": f"a clairvoyant plan leaves it {kwh:.1f} kWh short", "missing_kwh": round(kwh, 3)}
-        for bus, kwh in sorted(short.items())
+        {
+            "vehicle": bus,
+            "reason": f"a plan that knows the whole night leaves it {kwh:.1f} kWh short: {told}",
+            "missing_kwh": round(kwh, 3),
+            "cut": cut,
+        }
+        for bus, kwh in sorted(outlook.short_kwh.items())
     ]
 
 

@@ -19,11 +19,11 @@ class CliError(Exception):
 
 
 class Many(CliError):
-    """Several at once, one line each."""
+    """Several at once, one line each; `problems` have `where`, `what` and `next`."""
 
-    def __init__(self, lines: list[str], code: int = USAGE) -> None:
-        super().__init__(f"{len(lines)} problem(s)", "", "correct them", code)
-        self.lines = lines
+    def __init__(self, problems: list[dict[str, str]], code: int = USAGE) -> None:
+        super().__init__(f"{len(problems)} problem(s)", "", "correct them", code)
+        self.problems = problems
 
     def __str__(self) -> str:
-        return "\n".join(self.lines)
+        return "\n".join(f"busbar: {p['where']}: {p['what']}; next: {p['next']}" for p in self.problems)

@@ -50,6 +50,15 @@ VERBS: dict[str, Verb] = {
 """Every verb, in the order of the help."""
 
 
+STEPS: dict[type[OSError], str] = {
+    FileExistsError: "name another place, or take away what is there",
+    NotADirectoryError: "name a folder",
+    IsADirectoryError: "name a file",
+    PermissionError: "let this user use it, or name another",
+}
+"""What to do about an error of the system that no verb foresaw."""
+
+
 class LazyGroup(click.Group):
     """Imports a verb's module only when that verb runs, so that `--help` stays fast."""
 
@@ -65,6 +74,17 @@ class LazyGroup(click.Group):
         found: click.Command = getattr(importlib.import_module(verb.module), verb.command)
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that was typed; for one that does not exist the nearest that does."""
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, 1)
+            ctx.fail(f"no verb `{args[0]}`{f', did you mean `{near[0]}`?' if near else ''}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verbs with their lines, from the table alone."""
         with formatter.section("Verbs"):
@@ -77,6 +97,13 @@ def busbar() -> None:
     """Busbar: gateway and hub for electric-bus depots.
 
     Exit codes: 0 done, 1 the answer is no, 2 wrong usage or configuration, 3 a peer or file could not be reached.
+
+    \b
+    See it work:         busbar demo, then busbar why BUS-142
+    Your own depot:      busbar init depot
+                         busbar check --config depot/busbar.toml
+                         busbar serve --config depot/busbar.toml
+    What a verb does:    busbar VERB --help
     """
 
 
@@ -105,7 +132,10 @@ def run(arguments: list[str] | None = None) -> int:
         return DONE
     except OSError as error:
         place = error.filename or "this machine"
-        click.echo(f"busbar: {error.strerror or error} ({place}); next: see that it exists and may be used", err=True)
+        step = next(
+            (step for kind, step in STEPS.items() if isinstance(error, kind)), "see that it exists and may be used"
+        )
+        click.echo(f"busbar: {error.strerror or error} ({place}); next: {step}", err=True)
         return UNREACHABLE
     return code if isinstance(code, int) else DONE
 

@@ -70,6 +70,7 @@ class Night:
             {
                 "gateway": "demo",
                 "data": self.keep,
+                "journal": {"live": False, "verify_at": ""},
                 "http": [{"port": 0}],
                 "tls": [{"name": STATIONS, "certificate": self._pki.certificate, "key": self._pki.key}],
                 "sites": [site],

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +16,7 @@ from gateway.cli.errors import UNREACHABLE, CliError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", bound=click.Command)
 DEMO = Path("var/demo")
 
 
@@ -41,6 +43,16 @@ def hub_options(command: Callable[..., R]) -> Callable[..., R]:
         return command(*args, where=where, **options)
 
     return wrapped
+
+
+def examples(*lines: str) -> Callable[[C], C]:
+    """Lines to copy, shown under a verb's options; a test parses each of them."""
+
+    def with_them(command: C) -> C:
+        command.epilog = "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+        return command
+
+    return with_them
 
 
 def json_option(command: Callable[P, R]) -> Callable[P, R]:
@@ -83,4 +95,4 @@ def load_settings(config: Path) -> Any:
     try:
         return load(config, os.environ)
     except SettingsError as error:
-        raise Many([f"busbar: {problem}" for problem in error.problems]) from error
+        raise Many([asdict(problem) for problem in error.problems]) from error

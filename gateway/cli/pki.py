@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.errors import CliError
-from gateway.cli.options import json_option, print_json
+from gateway.cli.options import examples, json_option, print_json
 
 
 @click.group()
@@ -16,6 +16,7 @@ def pki() -> None:
     """Certificate authorities and server certificates."""
 
 
+@examples("busbar pki init pki --name hub.example --name 10.0.0.7", "busbar pki init pki --days 90 --json")
 @pki.command("init")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option(

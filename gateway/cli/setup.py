@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError
-from gateway.cli.options import json_option, load_settings, print_json
+from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError, Many
+from gateway.cli.options import examples, json_option, load_settings, print_json
 
 CONFIG = click.option(
     "--config",
@@ -20,6 +20,7 @@ CONFIG = click.option(
 )
 
 
+@examples("busbar init depot")
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 def init(folder: Path) -> None:
@@ -33,6 +34,7 @@ def init(folder: Path) -> None:
     click.echo(f"wrote {target}\nnext: busbar check --config {target}, then busbar serve --config {target}")
 
 
+@examples("busbar check --config depot/busbar.toml", "busbar check --config depot/busbar.toml --json")
 @click.command()
 @CONFIG
 @json_option
@@ -40,7 +42,12 @@ def check(config: Path, as_json: bool) -> None:
     """Load the configuration, resolve its references, check the trees of limits, see whether peers answer."""
     from gateway.cli.checks import Finding, findings
 
-    settings = load_settings(config)
+    try:
+        settings = load_settings(config)
+    except Many as unusable:
+        if as_json:
+            print_json({"ok": False, "findings": [{"level": "error", **problem} for problem in unusable.problems]})
+        raise
     found = findings(settings)
     bad = [f for f in found if f.level == "error"]
     if as_json:
@@ -62,6 +69,7 @@ def _summary(settings: Any, *, bad: int) -> str:
     return f"{verdict}: {sites} site(s), {stations} station(s), {vehicles} vehicle(s), adapters: {', '.join(settings.adapters) or 'none'}"
 
 
+@examples("busbar serve --config depot/busbar.toml")
 @click.command()
 @CONFIG
 def serve(config: Path) -> None:
@@ -83,11 +91,18 @@ def serve(config: Path) -> None:
         ) from error
     except (CannotStart, Damaged, Fenced, OSError) as error:
         raise _told(
-            error, config, "see that port, data folder and NATS server are there and free", UNREACHABLE
+            error, config, f"`busbar doctor --config {config}` looks at ports, folder and server", UNREACHABLE
         ) from error
 
 
 def _told(error: Exception, config: Path, next: str, code: int) -> CliError:
     """An error of the hub as ours; its own next step wins over the general one."""
-    what, _, step = str(error).partition("; next: ")
+    what, _, step = _words(error).partition("; next: ")
     return CliError(what, str(config), step or next, code)
+
+
+def _words(error: Exception) -> str:
+    """What the system says without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)

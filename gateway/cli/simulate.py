@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Coroutine
+import sys
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -13,6 +15,7 @@ import click
 
 from gateway.cli.durations import seconds
 from gateway.cli.errors import NO, UNREACHABLE, CliError
+from gateway.cli.options import examples
 
 Version = Literal["1.6", "2.0.1"]
 CA = click.option(
@@ -21,15 +24,39 @@ CA = click.option(
     help="PEM file of the root that a wss:// server's certificate follows from.",
 )
 PASSWORD_FILE = click.option(
-    "--password-file", type=click.Path(path_type=Path), help="File with the password for Basic auth."
+    "--password-file",
+    type=click.Path(path_type=Path),
+    help="File with the password for Basic auth, or with lines STATION:PASSWORD.",
+)
+
+
+def _quiet(context: click.Context, parameter: click.Parameter, quiet: bool) -> None:
+    """What a simulator does stands on stderr, unless it shall not."""
+    if not quiet:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+        logger = logging.getLogger("simulators")
+        logger.handlers, logger.level, logger.propagate = [handler], logging.INFO, False
+
+
+QUIET: Callable[..., Any] = click.option(
+    "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Do not say what happens."
 )
 
 
 @click.group()
 def simulate() -> None:
-    """Simulated peers that speak the real wire protocols; each runs until Ctrl-C."""
+    """Simulated peers that speak the real wire protocols, on the system's clock, against any server.
+
+    Chargers and the grid operator run until Ctrl-C and say on stderr what happens; the scheduler ends when its files are taken.
+    """
 
 
+@examples(
+    "busbar connect ocpp CP-01 --config depot/busbar.toml --password-to cp-01.password",
+    "busbar simulate charger CP-01 --url ws://127.0.0.1:9220/ocpp --password-file cp-01.password --token 04A1B2C3",
+    "busbar simulate charger CP-02 --url wss://hub.example:9220/ocpp --ca root.pem --password-file cp-02.password --ocpp 1.6",
+)
 @simulate.command()
 @click.argument("station")
 @click.option("--url", required=True, help="Central system without the identity, e.g. ws://127.0.0.1:9220/ocpp.")
@@ -47,6 +74,7 @@ def simulate() -> None:
 @click.option("--soc", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="State of charge of that bus.")
 @PASSWORD_FILE
 @CA
+@QUIET
 def charger(
     station: str,
     url: str,
@@ -57,15 +85,20 @@ def charger(
     password_file: Path | None,
     ca: Path | None,
 ) -> None:
-    """One charging station, STATION."""
+    """One charging station, STATION; with --token a bus is plugged in 5 s after the start.
+
+    No connection with HTTP 404: the server does not know that identity. HTTP 401: the password is wrong.
+    """
     from simulators.charger.fleet import run_charger
     from simulators.charger.settings import Endpoint, StationSpec
 
-    password = _password(password_file)
-    endpoint = Endpoint(_websocket(url), {station: password} if password else {}, _trust(url, ca))
+    endpoint = Endpoint(_websocket(url), _passwords(password_file, [station]), _trust(url, ca))
     _run(run_charger(StationSpec(station, cast(Version, version), (kw,)), endpoint, token=token, soc=soc), url)
 
 
+@examples(
+    "busbar simulate fleet --url ws://127.0.0.1:9220/ocpp --stations 4 --ocpp16 1 --password-file passwords --quiet"
+)
 @simulate.command()
 @click.option("--url", required=True, help="Central system without the identity, e.g. ws://127.0.0.1:9220/ocpp.")
 @click.option("--stations", type=click.IntRange(1, 5000), default=16, show_default=True, help="How many.")
@@ -80,6 +113,7 @@ def charger(
 @click.option("--seed", type=int, default=1, show_default=True, help="Phases and deviations.")
 @PASSWORD_FILE
 @CA
+@QUIET
 def fleet(
     url: str,
     stations: int,
@@ -91,17 +125,20 @@ def fleet(
     password_file: Path | None,
     ca: Path | None,
 ) -> None:
-    """Many charging stations with buses; one password for all."""
+    """Many charging stations; a bus is plugged into each 90 s after the start. One password for all, or a file with one of each."""
     from simulators.charger.fleet import numbered, run_fleet
     from simulators.charger.settings import Endpoint
 
     specs = numbered(stations, ocpp16, kw, prefix)
-    password = _password(password_file)
-    passwords = {spec.id: password for spec in specs} if password else {}
+    passwords = _passwords(password_file, [spec.id for spec in specs])
     tokens = {spec.id: spec.id.replace(prefix, "BUS-", 1) for spec in specs} if buses else {}
     _run(run_fleet(specs, Endpoint(_websocket(url), passwords, _trust(url, ca)), tokens=tokens, seed=seed), url)
 
 
+@examples(
+    "busbar simulate dso --url http://127.0.0.1:8080/oscp/fp/2.0 --token-file token-a --group DE-4711",
+    "busbar simulate dso --url http://127.0.0.1:8080/oscp/fp/2.0 --token-file token-a --group DE-4711 --limit 60 --in 2m --for 1h",
+)
 @simulate.command()
 @click.option(
     "--url", required=True, help="Base URL of the flexibility provider, e.g. http://127.0.0.1:8080/oscp/fp/2.0."
@@ -131,6 +168,7 @@ def fleet(
     show_default=True,
     help="Port that it answers on; 0 takes a free one.",
 )
+@QUIET
 def dso(
     url: str,
     token_file: Path,
@@ -153,20 +191,26 @@ def dso(
     forecasts = (Forecast(now + timedelta(seconds=10), blocks),) if blocks else ()
     script = DsoScript(group, now, now + timedelta(days=365), rating, fallback, forecasts)
     try:
-        _run(run_dso(script, url, _password(token_file) or "", host=host, port=port), url)
+        _run(run_dso(script, _http(url), _secret(token_file) or "", host=host, port=port), url)
     except NoPartner as error:
         raise CliError(
             f"the conversation broke off: {error}", url, "see that it is an OSCP 2.0 flexibility provider", UNREACHABLE
         ) from error
 
 
+@examples(
+    "busbar simulate scheduler vdv452.zip assignments.csv --url http://127.0.0.1:8080/api/v1/sites/depot/schedules",
+    "busbar simulate scheduler departures.csv --url https://hub.example:8443/api/v1/sites/depot/schedules --token-file token --ca root.pem",
+)
 @simulate.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option(
     "--url", required=True, help="Where schedules are posted, e.g. http://127.0.0.1:8080/api/v1/sites/depot/schedules."
 )
 @click.option("--token-file", type=click.Path(path_type=Path), help="File with the token for that hub.")
-def scheduler(paths: tuple[Path, ...], url: str, token_file: Path | None) -> None:
+@CA
+@QUIET
+def scheduler(paths: tuple[Path, ...], url: str, token_file: Path | None, ca: Path | None) -> None:
     """A scheduler: posts each FILE (a VDV 452 ZIP, assignments.csv, ...) in order, and ends."""
     from simulators.scheduler.sender import NotTaken, run_scheduler
 
@@ -177,7 +221,7 @@ def scheduler(paths: tuple[Path, ...], url: str, token_file: Path | None) -> Non
             f"cannot be read: {error.strerror}", str(error.filename), "name files that exist", UNREACHABLE
         ) from error
     try:
-        _run(run_scheduler(files, url, token=_password(token_file)), url)
+        _run(run_scheduler(files, _http(url), token=_secret(token_file), trust=_trust(url, ca)), url)
     except NotTaken as error:
         raise CliError(f"not taken: {error}", url, "see what the hub says about it", NO) from error
 
@@ -188,19 +232,33 @@ def _websocket(url: str) -> str:
     return url.rstrip("/")
 
 
-def _password(path: Path | None) -> str | None:
+def _http(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise CliError("not an address of HTTP", url, "write it as http://HOST:PORT/... or https://...")
+    return url
+
+
+def _secret(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise CliError(
-            f"the password cannot be read: {error.strerror}", str(path), "name another with --password-file"
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise CliError(f"password or token cannot be read: {why}", str(path), "name a file that holds it") from error
+
+
+def _passwords(path: Path | None, stations: list[str]) -> dict[str, str]:
+    """By station: one for all, or lines STATION:PASSWORD."""
+    lines = (_secret(path) or "").splitlines()
+    if len(lines) == 1 and not lines[0].startswith(f"{stations[0]}:"):
+        return dict.fromkeys(stations, lines[0])
+    told = {name.strip(): password.strip() for name, _, password in (line.partition(":") for line in lines)}
+    return {name: told[name] for name in stations if name in told}
 
 
 def _trust(url: str, ca: Path | None) -> ssl.SSLContext | None:
-    if not url.startswith("wss://"):
+    if not url.startswith(("wss://", "https://")):
         return None
     try:
         return ssl.create_default_context(cafile=str(ca) if ca else None)

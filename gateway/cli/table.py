@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Any
+from unicodedata import category
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 Row = Mapping[str, Any]
 
@@ -18,7 +23,16 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if c.isprintable() or category(c) == "Zs" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def moment(value: Any, zone: tzinfo) -> Any:
+    """Text with its moments as people read them: in their zone, without fractions; anything else as it is."""
+
+    def told(found: re.Match[str]) -> str:
+        return datetime.fromisoformat(found[0]).astimezone(zone).isoformat(" ", "seconds")
+
+    return _MOMENT.sub(told, value) if isinstance(value, str) else value
 
 
 def columns_of(rows: Sequence[Row], preferred: Sequence[str]) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import click
 
-from gateway.cli.client import Where, everything, items, part, source
-from gateway.cli.options import hub_options, json_option, print_json
+from gateway.cli.client import Source, Where, everything, items, need, part, source, station_known
+from gateway.cli.errors import NO, CliError
+from gateway.cli.options import examples, hub_options, json_option, print_json
 from gateway.cli.table import cell
 
 MARKS = (
@@ -18,20 +21,36 @@ MARKS = (
 )
 
 
+@examples("busbar why BUS-142", "busbar why station:CP-07 --depth 4", "busbar why BUS-142 --json")
 @click.command()
 @click.argument("id")
 @click.option("--depth", type=click.IntRange(1), help="Levels shown; all by default.")
 @json_option
 @hub_options
 def why(id: str, depth: int | None, as_json: bool, where: Where) -> None:
-    """The lineage of ID: a message, a vehicle (BUS-142), a station's limit (station:CP-07), an incident."""
+    """The lineage of ID: a message, a vehicle (BUS-142), a station's limit (station:CP-07 or CP-07), an incident."""
     with source(where) as hub:
-        tree = hub.get(f"/why/{part(id)}", {"depth": depth})
+        tree = _tree(hub, id, depth)
     if as_json:
         print_json(tree)
         return
     for line in drawn(tree):
         click.echo(line)
+
+
+def _tree(hub: Source, id: str, depth: int | None) -> Any:
+    """What the hub says; a station may be named without its prefix, and may have been told nothing yet."""
+    try:
+        return hub.get(f"/why/{part(id)}", {"depth": depth})
+    except CliError as error:
+        station = id.removeprefix("station:")
+        if error.code != NO or not station_known(hub, station):
+            raise
+        if station != id:
+            raise CliError(
+                f"{station} was given no limit yet", "", "see whether it is connected: busbar stations", NO
+            ) from None
+    return _tree(hub, f"station:{id}", depth)
 
 
 def drawn(node: Mapping[str, Any], before: str = "", mark: str = "") -> Iterator[str]:
@@ -49,17 +68,22 @@ def drawn(node: Mapping[str, Any], before: str = "", mark: str = "") -> Iterator
         yield from drawn(child, inner, MARKS[index == len(children) - 1])
 
 
+@examples("busbar trace CP-07 --at-most 20", "busbar trace CP-07 --follow", "busbar trace CP-07 --json > frames.jsonl")
 @click.command()
 @click.argument("station")
 @click.option("--follow", is_flag=True, help="Go on with new frames until Ctrl-C.")
-@click.option("--at-most", type=click.IntRange(1), default=100, show_default=True, help="Newest frames shown first.")
+@click.option(
+    "--at-most", type=click.IntRange(1), default=100, show_default=True, help="The newest so many, oldest first."
+)
 @json_option
 @hub_options
 def trace(station: str, follow: bool, at_most: int, as_json: bool, where: Where) -> None:
     """Frames of STATION, redacted: time, direction, text; with --json one object per line, to export."""
     path = f"/stations/{part(station)}/frames"
-    with source(where) as hub:
+    with nullcontext(need(where)) if follow else source(where) as hub:
         rows = everything(hub, path, {"limit": at_most}, at_most)
+        if not rows:
+            _nothing(hub, station)
         _print(rows, as_json)
         since = _last(rows)
         while follow:
@@ -69,13 +93,18 @@ def trace(station: str, follow: bool, at_most: int, as_json: bool, where: Where)
             since = _last(rows) or since
 
 
+def _nothing(hub: Source, station: str) -> None:
+    """Why there is no frame: nobody of that name, or nothing said yet."""
+    if not station_known(hub, station):
+        raise CliError(f"no station `{station}`", "", "see `busbar stations`, or who knocks: busbar connect ocpp", NO)
+    click.echo(f"no frame of {station} yet; what to type into it: busbar connect ocpp {station}", err=True)
+
+
 def _last(rows: list[dict[str, Any]]) -> Any:
     return rows[-1].get("position") if rows else None
 
 
 def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
-    import json
-
     for row in rows:
         if as_json:
             click.echo(json.dumps(row, ensure_ascii=False))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from gateway.docs import commands, messages, metrics, settings
+from gateway.docs import commands, messages, metrics, reasons, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
@@ -16,6 +16,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics.page,
     "docs/reference/messages.md": messages.page,
     "docs/reference/messages.schema.json": messages.schema,
+    "docs/reference/reasons.md": reasons.page,
     "deploy/grafana.json": metrics.board,
 }
 """Every generated file, and what makes it."""

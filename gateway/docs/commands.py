@@ -31,12 +31,19 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
     text = " ".join((command.help or "").split())
     rows = [_option(p, context) for p in command.params if isinstance(p, click.Option)]
     options = table(("option", "meaning"), rows) if rows else ""
-    yield "\n\n".join(p for p in (f"## `{name}`", f"`{name} {usage}`", text, options) if p)
+    lines = command_lines(command)
+    shown = "\n".join(("```sh", *lines, "```")) if lines else ""
+    yield "\n\n".join(p for p in (f"## `{name}`", f"`{name} {usage}`", text, shown, options) if p)
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)
             if found is not None:
                 yield from _command(f"{name} {inner}", found)
+
+
+def command_lines(command: click.Command) -> list[str]:
+    """The examples that stand in its help."""
+    return [line.strip() for line in (command.epilog or "").splitlines() if line.strip().startswith("busbar ")]
 
 
 def _option(option: click.Option, context: click.Context) -> tuple[str, str]:

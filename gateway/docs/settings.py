@@ -29,7 +29,7 @@ def page() -> str:
     """Every key with its type, default and meaning, one table per TOML table."""
     head = (
         "One TOML file. Unknown keys are refused with the nearest known one. The environment overrides: "
-        "`BUSBAR__HTTP__0__PORT=8443` sets `port` of the first `[[http]]`, `BUSBAR_DATA` sets `data`. "
+        "`BUSBAR__HTTP__0__PORT=8443` sets `port` of the first `[[http]]`, `BUSBAR_DATA` sets `data`, relative to where it is typed. "
         "A secret is never written here, only where it is: `file:PATH` (relative to this file), `env:NAME`, or `data:NAME` "
         '(made by the hub, in `<data>/secrets`). `[[sites]]` may hold only `file = "site.toml"`; that file then holds the site\'s keys. '
         "Paths are relative to the file that they stand in. The same as a JSON Schema: [settings.schema.json](settings.schema.json)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,8 @@ from simulators.charger.outlet import Outlet
 from simulators.charger.profiles import MAX, TX, Installed, Profile, Running
 from simulators.charger.settings import Endpoint, StationSpec
 from simulators.clock import Clock
+
+log = logging.getLogger(__name__)
 
 DIALECTS: dict[str, ModuleType] = {"1.6": v16, "2.0.1": v201}
 _BACK_OFF_S = (10, 160)
@@ -83,6 +86,7 @@ class Station:
         self.outlets[evse].advance(now)
         self.outlets[evse].battery = battery
         self.plugged[evse] = token
+        log.info("%s: a bus with %.0f %% is plugged in", self.spec.id, 100 * battery.soc)
         await self._tell_state(evse, who)
         answer = await self.ask(self._dialect.authorize(token), who)
         if evse in self.plugged and (not self.connected or (answer and self._dialect.accepted(answer))):
@@ -253,10 +257,13 @@ class Station:
                 failures = 0
                 if await self._stay(self._link):
                     continue
-            except Lost:
+                log.info("%s: the connection is gone", self.spec.id)
+            except Lost as lost:
+                log.info("%s: no connection: %s", self.spec.id, str(lost) or "it broke off")
                 failures += 1
             self._link = None
             wait = min(_BACK_OFF_S[1], _BACK_OFF_S[0] * 2 ** min(failures, 5)) + self.random.randrange(10)
+            log.info("%s: tries again in %d s", self.spec.id, wait)
             await self.clock.sleep_until(self.clock.now() + timedelta(seconds=wait), self.who)
 
     async def _open(self) -> Link:
@@ -270,6 +277,7 @@ class Station:
         while not self._outbox.open and self._link is not None:
             answer = await self.tell_boot(self.who, "PowerUp") or {}
             interval = int(answer.get("interval") or 30)
+            log.info("%s: connected, boot %s", self.spec.id, answer.get("status") or "unanswered")
             self._outbox.open = answer.get("status") == "Accepted"
             if self._outbox.open:
                 self.heartbeat_s = interval
@@ -316,10 +324,17 @@ class Station:
             due += timedelta(seconds=self.meter_s)
             await self.clock.sleep_until(due, who)
             if evse in self.running:
+                self._log_sample(evse)
                 await self.tell_meter(evse, who)
                 await self._tell_state(evse, who)
 
     # How it works inside
+
+    def _log_sample(self, evse: int) -> None:
+        if log.isEnabledFor(logging.INFO):
+            s = self.sample(evse)
+            told = "unknown" if s.soc is None else f"{s.soc:.1%}"
+            log.info("%s: %.1f of %.1f kW, charge %s", self.spec.id, s.power_w / 1000, s.offered_w / 1000, told)
 
     async def _tell_state(self, evse: int, who: str) -> None:
         """StatusNotification where the state changed in this version's terms."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import secrets
+from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +18,8 @@ from aiohttp import web
 from simulators.clock import Clock, SystemClock
 from simulators.dso.record import LimitRecord, Stated
 from simulators.dso.script import Block, DsoScript, Forecast
+
+log = logging.getLogger(__name__)
 
 VERSION = "2.0"
 PREFIX = "/oscp/cp/2.0"
@@ -47,6 +52,7 @@ class CapacityProvider:
         self._runner: web.AppRunner | None = None
         self._port = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._failed: asyncio.Future[None] | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen, and begin the night's conversation."""
@@ -59,7 +65,7 @@ class CapacityProvider:
         self._port = self._runner.addresses[0][1]
         self._url = f"http://{host}:{self._port}{PREFIX}"
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
-        self._tasks = [asyncio.create_task(self._night(), name=WHO)]
+        self._spawn(self._night(), WHO)
 
     async def stop(self) -> None:
         """End the conversation and the listener."""
@@ -76,13 +82,29 @@ class CapacityProvider:
         ended = [task for task in self._tasks if task.done() and not task.cancelled()]
         return next((task.exception() for task in ended if task.exception()), None)
 
+    def failed(self) -> asyncio.Future[None]:
+        """Fails when the conversation breaks off, at once."""
+        self._failed = asyncio.get_running_loop().create_future()
+        return self._failed
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(self._watched(work), name=name))
+
+    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except NoPartner as broken:
+            if self._failed is not None and not self._failed.done():
+                self._failed.set_exception(broken)
+            raise
+
     # The night
 
     async def _night(self) -> None:
         await self.clock.sleep_until(self.script.begin, WHO)
         await self._register()
         await self._handshake()
-        self._tasks.append(asyncio.create_task(self._heartbeats(), name=f"{WHO}:heartbeat"))
+        self._spawn(self._heartbeats(), f"{WHO}:heartbeat")
         acts = sorted([*self.script.forecasts, *self._returns()], key=lambda act: act.at)
         for act in acts:
             await self.clock.sleep_until(act.at, WHO)
@@ -101,8 +123,12 @@ class CapacityProvider:
         versions = [{"version": VERSION, "base_url": self._url}]
         await self._post("register", {"token": self._in, "version_url": versions})
         answer = await self._await(callback, "register")
-        self._out = answer["token"]
-        self._peer_url = str(answer["version_url"][0]["base_url"]).rstrip("/")
+        try:
+            self._out = str(answer["token"])
+            self._peer_url = str(answer["version_url"][0]["base_url"]).rstrip("/")
+        except (KeyError, IndexError, TypeError) as missing:
+            raise NoPartner(f"the peer's register lacks {missing}") from missing
+        log.info("registered; the peer answers at %s", self._peer_url)
 
     async def _handshake(self) -> None:
         acknowledged = self._expect("handshake_acknowledge")
@@ -112,6 +138,7 @@ class CapacityProvider:
         answer = await self._await(acknowledged, "handshake_acknowledge")
         asked = (answer.get("required_behaviour") or {}).get("heartbeat_interval")
         self._interval_s = int(asked or _DEFAULT_INTERVAL_S)
+        log.info("handshake acknowledged; heartbeats every %d s", self._interval_s)
 
     async def _heartbeats(self) -> None:
         who = f"{WHO}:heartbeat"
@@ -128,6 +155,7 @@ class CapacityProvider:
         offline_at = now + timedelta(seconds=self._interval_s * self.script.beats_ahead)
         await self._post("heartbeat", {"offline_mode_at": _stamp(offline_at)}, who)
         self.record.contacts.append((now, offline_at))
+        log.info("heartbeat; without another the fallback holds from %s", _stamp(offline_at))
 
     async def _forecast(self, forecast: Forecast) -> None:
         await self._post(
@@ -139,6 +167,9 @@ class CapacityProvider:
             },
         )
         now = self.clock.now()
+        for block in forecast.blocks:
+            begins, ends = _stamp(block.begins), _stamp(block.ends)
+            log.info("%s taken: %g kW from %s to %s", forecast.type, block.kw, begins, ends)
         if forecast.type == "CONSUMPTION":
             self.record.stated += [Stated(now, b.begins, b.ends, b.kw) for b in forecast.blocks]
 
@@ -158,6 +189,7 @@ class CapacityProvider:
                 said = await self._try(action, body)
             if not said:
                 return
+            log.info("%s: %s", action, said)
         raise NoPartner(f"{action} to {urlsplit(self._peer_url).netloc}: {said}")
 
     async def _try(self, action: str, body: Body) -> str:
@@ -221,9 +253,8 @@ async def run_dso(
     provider = CapacityProvider(script, url, token, clock)
     await provider.start(host, port)
     try:
-        await clock.sleep_until(script.end, "dso:end")
-        if problem := provider.problem():
-            raise problem
+        with suppress(TimeoutError):
+            await clock.wait(provider.failed(), script.end, "dso:end")
         return provider.record
     finally:
         await provider.stop()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import ssl
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 import aiohttp
 
 from simulators.clock import Clock, SystemClock
+
+log = logging.getLogger(__name__)
 
 WHO = "scheduler"
 _TRIES = 5
@@ -22,17 +27,19 @@ async def run_scheduler(
     *,
     at: datetime | None = None,
     token: str | None = None,
+    trust: ssl.SSLContext | None = None,
     clock: Clock | None = None,
 ) -> None:
-    """Post each (name, content) to `url`, in order, at a moment; tried again every 30 s of the clock.
+    """Post each (name, content) to `url`, in order, at a moment; a hub that is away or busy is tried again every 30 s of the clock.
 
     Raises:
-        NotTaken: a file was refused, or the hub could not be reached in five tries.
+        NotTaken: a file was refused, or the hub could not be used in five tries.
     """
     clock = clock or SystemClock()
     await clock.sleep_until(at or clock.now(), WHO)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
+    roots = aiohttp.TCPConnector(ssl=trust or True)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60), connector=roots) as http:
         for name, content in files:
             await _send(http, url, headers | {"X-File-Name": name}, content, clock)
 
@@ -46,8 +53,12 @@ async def _send(http: aiohttp.ClientSession, url: str, headers: dict[str, str], 
             with clock.hold(WHO):
                 async with http.post(url, data=content, headers=headers) as answer:
                     said = f"HTTP {answer.status} {(await answer.text())[:300]}"
+                    log.info("%s: %s", headers["X-File-Name"], said)
                     if answer.ok:
                         return
+                    if answer.status < 500 and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+                        break
         except (aiohttp.ClientError, TimeoutError) as problem:
             said = str(problem) or type(problem).__name__
+            log.info("%s: %s", headers["X-File-Name"], said)
     raise NotTaken(f"{headers['X-File-Name']}: {said}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway import offline
-from gateway.cli import demo
+from tests.played import played_once
 
 FOLDER = Path(__file__).parents[2] / "examples" / "bus-142"
 
@@ -18,9 +17,8 @@ FOLDER = Path(__file__).parents[2] / "examples" / "bus-142"
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], Path]:
     """The night that `busbar demo` plays: its exit code, its document, and the folder with its evidence."""
-    keep = tmp_path_factory.mktemp("demo") / "evidence"
-    code = demo.run(speed=None, seed=None, scenario=FOLDER, baseline=None, serve=False, as_json=True, keep=keep)
-    return code, json.loads((keep / "night.json").read_text(encoding="utf-8")), keep
+    night = played_once(tmp_path_factory)
+    return night.code, night.document, night.folder
 
 
 def test_every_promise_is_kept(played: tuple[int, dict[str, Any], Path]) -> None:
@@ -30,6 +28,11 @@ def test_every_promise_is_kept(played: tuple[int, dict[str, Any], Path]) -> None
     assert document["overshoot"] == {"max_kw": 0.0, "seconds": 0}
     assert {v["readiness"] for v in document["vehicles"]} == {"met"}
     assert len(document["vehicles"]) == 16
+
+
+def test_the_documentation_names_every_key_of_the_document(played: tuple[int, dict[str, Any], Path]) -> None:
+    page = (FOLDER.parents[1] / "docs" / "simulators.md").read_text(encoding="utf-8")
+    assert [key for key in played[1] if f"`{key}`" not in page] == []
 
 
 def test_the_night_was_as_the_scenario_says(played: tuple[int, dict[str, Any], Path]) -> None:

@@ -34,7 +34,7 @@ class Csms:
             "127.0.0.1",
             0,
             subprotocols=["ocpp2.0.1", "ocpp1.6"],
-            ping_interval=None,  # type: ignore[list-item]
+            ping_interval=None,
         )
         return self
 

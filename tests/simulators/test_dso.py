@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
-from simulators.dso.provider import CapacityProvider
+import pytest
+
+from simulators.clock import SystemClock
+from simulators.dso.provider import CapacityProvider, NoPartner, run_dso
 from simulators.dso.record import LimitRecord, Stated
 from simulators.dso.script import Block, DsoScript, Forecast
 from tests.simulators.heldclock import HeldClock
@@ -88,3 +92,24 @@ async def test_it_registers_shakes_hands_sends_limits_and_comes_back_after_its_s
         "handshake_acknowledge",
         "handshake_acknowledge",
     ]
+
+
+class Hurried(SystemClock):
+    """The system's clock, but its sleeps take no time."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+    async def sleep_until(self, moment: datetime, who: str) -> None:
+        self.ahead += max(timedelta(), moment - self.now())
+        await asyncio.sleep(0)
+
+
+async def test_a_hub_that_refuses_the_token_ends_the_conversation_at_once_and_the_step_is_named():
+    clock = Hurried()
+    script = DsoScript("g1", clock.now(), clock.now() + timedelta(days=365), 900, 190, ())
+    async with Hub(clock) as hub, asyncio.timeout(30):
+        with pytest.raises(NoPartner, match=r"register to .*HTTP 401"):
+            await run_dso(script, f"{hub.url}/oscp/fp/2.0", "not-the-token", clock=clock)

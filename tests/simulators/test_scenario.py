@@ -69,7 +69,10 @@ def test_the_same_seed_is_the_same_night_and_another_is_not():
 
 def test_the_grid_operators_evening_is_the_one_of_the_example():
     scenario = draw(FILE)
-    moment = lambda text: datetime.fromisoformat(text).replace(tzinfo=BERLIN).astimezone(UTC)  # noqa: E731
+
+    def moment(text: str) -> datetime:
+        return datetime.fromisoformat(text).replace(tzinfo=BERLIN).astimezone(UTC)
+
     assert limit_kw(scenario, moment("2026-11-25T21:00")) == 800
     assert limit_kw(scenario, moment("2026-11-26T00:29")) == 800
     assert limit_kw(scenario, moment("2026-11-26T00:30")) == 260
@@ -116,8 +119,23 @@ def test_the_hub_is_told_the_same_depot():
 
 
 def test_the_impossible_departure_is_impossible_for_one_bus_only():
-    scenario = draw(FOLDER / "impossible.toml")
-    assert set(foresee(scenario, spare=False).short_kwh) == {"BUS-133"}
+    outlook = foresee(draw(FOLDER / "impossible.toml"), spare=False)
+    assert set(outlook.short_kwh) == {"BUS-133"}
+    assert outlook.cut is not None and outlook.cut.buses == ("BUS-133",)
+    passing = sum(place.kwh for place in outlook.cut.passing)
+    assert outlook.cut.needed_kwh - passing == pytest.approx(outlook.short_kwh["BUS-133"])
+    assert {place.place for place in outlook.cut.passing} <= {"BUS-133", "CP-15"}
+    assert all(place.begins < place.ends <= outlook.cut.passing[0].ends for place in outlook.cut.passing)
+
+
+def test_who_falls_short_together_stands_in_one_cut_with_the_limit_that_all_of_them_share():
+    scenario = draw(FILE)
+    outlook = foresee(replace(scenario, dso=replace(scenario.dso, rating_kw=200)), spare=False)
+    assert outlook.cut is not None
+    passing = sum(place.kwh for place in outlook.cut.passing)
+    assert outlook.cut.needed_kwh - passing == pytest.approx(sum(outlook.short_kwh.values()))
+    assert set(outlook.short_kwh) <= set(outlook.cut.buses)
+    assert scenario.nodes[0].id in {place.place for place in outlook.cut.passing}
     others = replace(scenario, visits=tuple(v for v in scenario.visits if v.bus != "BUS-133"))
     assert foresee(others).feasible
 

@@ -15,6 +15,7 @@ from simulators.scheduler.sender import NotTaken, run_scheduler
 from simulators.scheduler.vdv452 import BlockRow, assignments, export
 from simulators.whatif import draw
 from tests.simulators.heldclock import HeldClock
+from tests.simulators.hub import Hub
 
 DAY = date(2026, 11, 26)
 SCENARIO = Path(__file__).parents[2] / "examples" / "bus-142" / "scenario.toml"
@@ -65,4 +66,14 @@ async def test_a_hub_that_is_away_is_tried_again_and_then_named():
     with pytest.raises(NotTaken, match=r"a.csv"):
         await run_scheduler([("a.csv", b"")], "http://127.0.0.1:9/x", clock=clock)
     assert (clock.now() - draw(SCENARIO).begin).total_seconds() == 120
+    await clock.stop()
+
+
+async def test_a_file_that_is_refused_is_not_sent_again():
+    clock = HeldClock(draw(SCENARIO).begin)
+    async with Hub(clock) as hub:
+        with pytest.raises(NotTaken, match=r"a.csv: HTTP 404"):
+            await run_scheduler([("a.csv", b""), ("b.csv", b"")], f"{hub.url}/nowhere", clock=clock)
+        assert hub.files == []
+    assert clock.now() == draw(SCENARIO).begin
     await clock.stop()

@@ -43,7 +43,7 @@ async def depot(version: str, quirks: Quirks = Quirks(), closed=None):  # noqa: 
     clock = HeldClock(BEGIN)
     async with Csms(clock) as csms:
         endpoint = Endpoint(csms.url, {"CP-01": "secret-password-1"}, closed=closed)
-        station = Station(StationSpec("CP-01", version, (90.0,), quirks), endpoint, clock, seed=3)  # type: ignore[arg-type]
+        station = Station(StationSpec("CP-01", version, (90.0,), quirks), endpoint, clock, seed=3)
         station.start()
         try:
             yield clock, csms, station

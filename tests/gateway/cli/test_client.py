@@ -11,6 +11,7 @@ import pytest
 
 from core.ports import HttpResponse
 from gateway.cli.table import table
+from gateway.http import problem
 from tests.gateway.cli.conftest import Cli, Hub
 
 
@@ -31,12 +32,12 @@ async def test_json_is_the_rows_over_all_pages(cli: Cli, hub: Hub) -> None:
     assert hub.asked[-1].query == {"cursor": "c1"}
 
 
-class Pages(dict):  # type: ignore[type-arg]
+class Pages(dict):
     def __init__(self, pages: object) -> None:
         self.pages = pages
 
     def get(self, key: object, default: object = None) -> object:
-        return next(self.pages)  # type: ignore[call-overload]
+        return next(self.pages)
 
 
 async def test_nothing_to_show_says_what_that_means(cli: Cli, hub: Hub) -> None:
@@ -76,6 +77,12 @@ async def test_a_hub_that_does_not_answer_is_exit_3(cli: Cli) -> None:
     assert (await cli("status", "--url", "file:///etc/passwd")).code == 2
 
 
+async def test_a_server_that_is_no_hub_is_told_from_a_hub_without_sites(cli: Cli, hub: Hub) -> None:
+    hub.answers["GET", "/sites"] = HttpResponse(200, b"<html>welcome</html>")
+    ended = await cli("status", "--data", hub.data)
+    assert (ended.code, "no hub" in ended.err) == (3, True)
+
+
 async def test_a_verb_that_changes_something_needs_a_running_hub(cli: Cli, tmp_path: Path) -> None:
     ended = await cli("assign", "BUS-142", "CP-07/1", "--data", tmp_path)
     assert ended.code == 3
@@ -84,9 +91,13 @@ async def test_a_verb_that_changes_something_needs_a_running_hub(cli: Cli, tmp_p
 
 async def test_a_departure_by_hand_has_one_goal(cli: Cli, hub: Hub) -> None:
     hub.answers["POST", "/sites/depot/departures"] = {"id": "m1"}
-    ended = await cli("departure", "add", "BUS-142", "06:20", "--km", "180", "--data", hub.data)
-    assert ended.out == "BUS-142 leaves at 06:20 (journal position 77)\n"
-    assert json.loads(hub.asked[-1].body) == {"vehicle": "BUS-142", "time": "06:20", "km": 180.0}
+    hub.answers["GET", "/sites"] = {"items": [{"id": "depot", "zone": "Europe/Berlin"}]}
+    days = ("2099-01-02T05:20:00Z", "2099-01-01T05:20:00Z", "2020-01-01T05:20:00Z")
+    hub.answers["GET", "/work"] = {"items": [{"block": "BUS-142@06:20", "departs": day} for day in days]}
+    ended = await cli("departure", "add", "BUS-142", "6:20", "--km", "180", "--data", hub.data)
+    assert ended.out == "BUS-142 leaves at 2099-01-01 06:20:00+01:00 (journal position 77)\n"
+    (posted,) = [json.loads(request.body) for request in hub.asked if request.method == "POST"]
+    assert posted == {"vehicle": "BUS-142", "time": "6:20", "km": 180.0}
     assert (await cli("departure", "add", "BUS-142", "06:20", "--data", hub.data)).code == 2
     two = await cli("departure", "add", "BUS-142", "06:20", "--km", "1", "--soc", "0.5", "--data", hub.data)
     assert two.code == 2
@@ -97,6 +108,23 @@ async def test_a_limit_by_hand_says_how_long_and_why(cli: Cli, hub: Hub) -> None
     await cli("limit", "CP-07", "20", "--for", "1h30m", "--why", "noise", "--data", hub.data)
     assert json.loads(hub.asked[-1].body) == {"kw": 20.0, "for_s": 5400, "why": "noise"}
     assert (await cli("limit", "CP-07", "20", "--for", "soon", "--data", hub.data)).code == 2
+
+
+async def test_a_limit_by_hand_says_whose_departure_it_costs(cli: Cli, hub: Hub) -> None:
+    cost = {"what": "BUS-142 gets 12 kWh by its departure.", "next": "cap it shorter."}
+    hub.answers["POST", "/stations/CP-07/limit"] = {"costs": [cost]}
+    ended = await cli("limit", "CP-07", "5", "--for", "2h", "--dry-run", "--data", hub.data)
+    assert (ended.code, hub.asked[-1].query["dry_run"]) == (0, "true")
+    assert "would draw at most 5 kW" in ended.out
+    assert "BUS-142 gets 12 kWh by its departure. Next: cap it shorter." in ended.out
+
+
+async def test_a_limit_that_is_refused_ends_with_one_and_the_next_step(cli: Cli, hub: Hub) -> None:
+    told = problem(409, "cap-above-rating", "Refused", "Refused: CP-07 gives at most 90 kW.", "name less than that")
+    hub.answers["POST", "/stations/CP-07/limit"] = told
+    ended = await cli("limit", "CP-07", "900", "--for", "2h", "--data", hub.data)
+    assert ended.code == 1
+    assert "at most 90 kW" in ended.err and "name less than that" in ended.err
 
 
 async def test_a_vehicles_place_is_a_station_an_evse_or_a_bay(cli: Cli, hub: Hub) -> None:
@@ -122,6 +150,25 @@ async def test_an_imported_file_arrives_as_it_is_and_its_quarantine_is_shown(
     assert "vehicle_unknown" in ended.out
 
 
+async def test_refused_rows_of_an_import_are_shown_with_their_next_step(cli: Cli, hub: Hub, tmp_path: Path) -> None:
+    refused = {"row": "table:BUS-9@07:00", "reason": "vehicle_unknown", "what": "...", "next": "declare the vehicle."}
+    hub.answers["POST", "/sites/depot/schedules"] = {"added": 1, "refused_count": 1, "refused": [refused]}
+    (tmp_path / "plan.csv").write_text("x")
+    ended = await cli("import", "plan.csv", "--data", hub.data)
+    assert ended.out.startswith("plan.csv: added 1, refused 1\n")
+    assert "declare the vehicle." in ended.out
+
+
+async def test_a_file_that_is_refused_is_named_as_the_place(cli: Cli, hub: Hub, tmp_path: Path) -> None:
+    hub.answers["POST", "/sites/depot/schedules"] = problem(
+        422, "t", "t", "neither VDV 452 nor a table", "name the format"
+    )
+    (tmp_path / "plan.bin").write_text("x")
+    ended = await cli("import", "plan.bin", "--data", hub.data)
+    assert ended.code == 2
+    assert ended.err == "busbar: neither VDV 452 nor a table (plan.bin); next: name the format\n"
+
+
 async def test_a_folder_is_imported_as_one_archive_that_is_equal_for_equal_content(
     cli: Cli, hub: Hub, tmp_path: Path
 ) -> None:
@@ -133,7 +180,13 @@ async def test_a_folder_is_imported_as_one_archive_that_is_equal_for_equal_conte
     bodies = [r.body for r in hub.asked if r.method == "POST"]
     assert bodies[0] == bodies[1]
     assert zipfile.ZipFile(io.BytesIO(bodies[0])).namelist() == ["deep/rec_frt.x10"]
-    assert (await cli("import", "nowhere.zip", "--data", hub.data)).code == 3
+
+
+async def test_where_one_file_cannot_be_read_none_is_sent(cli: Cli, hub: Hub, tmp_path: Path) -> None:
+    hub.answers["POST", "/sites/depot/schedules"] = {}
+    (tmp_path / "plan.csv").write_text("x")
+    assert (await cli("import", "plan.csv", "nowhere.zip", "--data", hub.data)).code == 3
+    assert [request for request in hub.asked if request.method == "POST"] == []
 
 
 async def test_a_long_import_names_the_place_to_look(cli: Cli, hub: Hub, tmp_path: Path) -> None:
@@ -172,6 +225,51 @@ async def test_trace_prints_frames_and_exports_one_object_per_line(cli: Cli, hub
     assert json.loads((await cli("trace", "CP-07", "--json", "--data", hub.data)).out) == frame
 
 
+async def test_trace_of_a_station_that_said_nothing_tells_it_from_one_that_nobody_knows(cli: Cli, hub: Hub) -> None:
+    hub.answers["GET", "/stations/CP-07/frames"] = {"items": []}
+    hub.answers["GET", "/stations"] = {"items": [{"station": "CP-07"}]}
+    ended = await cli("trace", "CP-07", "--data", hub.data)
+    assert (ended.code, ended.out) == (0, "")
+    assert "no frame of CP-07 yet" in ended.err
+    hub.answers["GET", "/stations"] = {"items": []}
+    ended = await cli("trace", "CP-07", "--data", hub.data)
+    assert (ended.code, "no station `CP-07`" in ended.err) == (1, True)
+
+
+async def test_trace_follows_a_running_hub_only(cli: Cli, tmp_path: Path) -> None:
+    ended = await cli("trace", "CP-07", "--follow", "--data", tmp_path)
+    assert (ended.code, "busbar serve" in ended.err) == (3, True)
+
+
+async def test_trace_goes_on_with_what_is_newer_until_the_hub_is_gone(cli: Cli, hub: Hub) -> None:
+    one, two = ({"time": "t", "direction": "sent", "text": f"[{n}]", "position": f"{n}.0"} for n in (5, 6))
+    answers = iter([{"items": [one]}, {"items": [two]}, problem(503, "t", "t", "the hub ends", "start it")])
+    hub.answers = Pages(answers)
+    ended = await cli("trace", "CP-07", "--follow", "--data", hub.data)
+    assert [line.split()[-1] for line in ended.out.splitlines()] == ["[5]", "[6]"]
+    assert [request.query.get("since") for request in hub.asked] == [None, "5.0", "6.0"]
+    assert (ended.code, "the hub ends" in ended.err) == (3, True)
+
+
+async def test_a_station_may_be_asked_about_without_its_prefix_and_may_have_no_limit_yet(cli: Cli, hub: Hub) -> None:
+    hub.answers["GET", "/stations"] = {"items": [{"station": "CP-07"}]}
+    ended = await cli("why", "CP-07", "--data", hub.data)
+    assert (ended.code, "CP-07 was given no limit yet" in ended.err) == (1, True)
+    hub.answers["GET", "/why/station%3ACP-07"] = {"id": "w1", "text": "CP-07 shall draw 10 kW"}
+    assert (await cli("why", "CP-07", "--data", hub.data)).out == "CP-07 shall draw 10 kW  [w1]\n"
+
+
+async def test_moments_are_told_in_the_zone_of_their_site(cli: Cli, hub: Hub) -> None:
+    hub.answers["GET", "/sites"] = {"items": [{"id": "depot", "zone": "Europe/Berlin"}]}
+    reason = "not seen since 2026-11-26T05:20:00.511576+00:00."
+    row = {"vehicle": "BUS-142", "site": "depot", "departure": "2026-11-26T05:20:00.123Z", "reason": reason}
+    hub.answers["GET", "/vehicles"] = {"items": [row]}
+    told = (await cli("vehicles", "--data", hub.data)).out
+    assert "2026-11-26 06:20:00+01:00" in told
+    assert "not seen since 2026-11-26 06:20:00+01:00." in told
+    assert json.loads((await cli("vehicles", "--json", "--data", hub.data)).out) == [row]
+
+
 async def test_replay_of_a_running_hub_says_no_at_the_first_difference(cli: Cli, hub: Hub) -> None:
     hub.answers["POST", "/replay"] = {"records": 10, "messages": 40, "differences": []}
     assert (await cli("replay", "--data", hub.data)).code == 0
@@ -180,17 +278,11 @@ async def test_replay_of_a_running_hub_says_no_at_the_first_difference(cli: Cli,
     assert (ended.code, "other wish" in ended.out) == (1, True)
 
 
+def test_numbers_and_their_units_stay_together_with_the_blanks_that_texts_use() -> None:
+    assert "90\N{NARROW NO-BREAK SPACE}%" in table([{"text": "90\N{NARROW NO-BREAK SPACE}%"}])
+
+
 def test_a_strangers_name_cannot_steer_the_terminal() -> None:
     shown = table([{"station": "CP\x1b[2J\n01"}])
     assert "\x1b" not in shown
     assert len(shown.splitlines()) == 2
-
-
-async def test_a_what_if_needs_no_hub(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "broken.json").write_text("{")
-    assert (await cli("plan", "broken.json")).code == 2
-    assert (await cli("plan", "nowhere.json")).code == 3
-    (tmp_path / "empty.json").write_text("{}")
-    ended = await cli("plan", "empty.json")
-    assert ended.code == 2
-    assert "docs/allocation.md" in ended.err

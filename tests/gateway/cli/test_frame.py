@@ -55,6 +55,10 @@ async def test_wrong_usage_is_exit_2(cli: Cli, arguments: tuple[str, ...]) -> No
     assert ended.err.endswith("--help\n")
 
 
+async def test_a_mistyped_verb_is_answered_with_the_nearest(cli: Cli) -> None:
+    assert "did you mean `vehicles`?" in (await cli("vehicels")).err
+
+
 async def test_an_error_says_what_where_and_what_to_do_next(cli: Cli, tmp_path: Path) -> None:
     ended = await cli("stations", "--data", tmp_path / "nowhere")
     assert ended.code == 3

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,7 +36,8 @@ async def serving(config: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proces
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 30)
+        _, said = await asyncio.wait_for(process.communicate(), 30)
+        (config.parent / "serve.log").write_bytes(said)
 
 
 async def test_a_first_configuration_serves_stops_when_told_and_starts_again(cli: Cli, tmp_path: Path) -> None:
@@ -49,7 +51,7 @@ async def test_a_first_configuration_serves_stops_when_told_and_starts_again(cli
             told = json.loads(
                 (await cli("connect", "ocpp", "CP-01", "--config", config, "--show-password", "--json")).out
             )
-            assert str(note["ocpp"][0]) in told["url"][0]  # type: ignore[index]
+            assert str(note["ocpp"][0]) in told["url"][0]
             passwords.append(told["password"])
             login = {"Authorization": aiohttp.encode_basic_auth("CP-01", told["password"])}
             async with http.ws_connect(told["url"][0], headers=login, protocols=["ocpp2.0.1"]) as socket:
@@ -60,6 +62,7 @@ async def test_a_first_configuration_serves_stops_when_told_and_starts_again(cli
         assert process.returncode == 0
         assert not (tmp_path / "depot" / "data" / "hub.json").exists()
     assert passwords[0] == passwords[1]
+    assert "this machine alone, without a token" in (tmp_path / "depot" / "serve.log").read_text()
 
 
 async def test_a_second_hub_on_the_same_data_is_refused_and_says_why(cli: Cli, tmp_path: Path) -> None:
@@ -74,3 +77,33 @@ async def test_a_second_hub_on_the_same_data_is_refused_and_says_why(cli: Cli, t
         assert second.returncode == 3
         assert b"; next: use that hub, or stop it" in told
         assert b"Traceback" not in told
+
+
+async def test_a_port_that_somebody_has_is_named_and_doctor_is_the_next_step(cli: Cli, tmp_path: Path) -> None:
+    await cli("init", "depot")
+    config = tmp_path / "depot" / "busbar.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        env = os.environ | FREE | {"BUSBAR__HTTP__0__PORT": str(taken.getsockname()[1])}
+        arguments = ["-m", "gateway.cli.main", "serve", "--config", str(config)]
+        hub = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=env, stderr=asyncio.subprocess.PIPE)
+        _, told = await asyncio.wait_for(hub.communicate(), 60)
+    last = told.decode().splitlines()[-1]
+    assert hub.returncode == 3
+    assert env["BUSBAR__HTTP__0__PORT"] in last
+    assert f"; next: `busbar doctor --config {config}`" in last
+    assert "Errno" not in last
+
+
+async def test_a_folder_in_place_of_the_file_is_told_with_the_file_in_it(cli: Cli, tmp_path: Path) -> None:
+    await cli("init", "depot")
+    ended = await cli("check", "--config", "depot")
+    assert (ended.code, f"name the file in it: {tmp_path / 'depot' / 'busbar.toml'}" in ended.err) == (2, True)
+
+
+async def test_a_file_in_place_of_a_folder_is_exit_3_and_says_what_to_do(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = await cli("init", "file")
+    assert (ended.code, ended.err) == (
+        3,
+        "busbar: File exists (file); next: name another place, or take away what is there\n",
+    )
