@@ -7,7 +7,9 @@ from typing import Any
 
 from core.messages import Message, words
 from core.messages.reasons import REASONS, sentence
+from gateway import terms
 from gateway.readmodels.redact import frame, shortened
+from gateway.terms import term
 
 SHOWN = 160
 
@@ -27,14 +29,19 @@ def _cut(text: str) -> str:
 
 
 def _evidence(message: Message, body: Any, zone: str) -> str:
-    way = "received from" if message.type == "evidence.received" else "sent to"
-    what = body.subject or "frame"
-    shown = _cut(frame(body.frame)) if body.encoding == "text" else f"{len(body.frame) * 3 // 4} bytes"
-    return f"{body.protocol} {what} {way} {body.peer}: {shown}"
+    way = "from" if message.type == "evidence.received" else "to"
+    size = body.size if body.content else len(body.frame) * 3 // 4
+    shown = _cut(frame(body.frame)) if body.encoding == "text" and not body.content else f"{size:,} bytes"
+    return f"{_subject(body)} {way} {body.peer}, by {terms.protocol(body.protocol)}: {shown}"
+
+
+def _subject(body: Any) -> str:
+    """What a frame is, without the method before an HTTP act's name."""
+    return str(body.subject).removeprefix("POST ") or "Frame"
 
 
 def _quarantined(message: Message, body: Any, zone: str) -> str:
-    return f"Set aside from {body.protocol} {body.peer}: {body.detail}"
+    return f"Set aside from {body.peer}, by {terms.protocol(body.protocol)}: {body.detail}"
 
 
 def _reason(code: str, params: Mapping[str, Any], zone: str) -> str:
@@ -42,11 +49,18 @@ def _reason(code: str, params: Mapping[str, Any], zone: str) -> str:
 
 
 def _readiness(message: Message, body: Any, zone: str) -> str:
-    head = f"{body.vehicle} at {words.moment(body.departs, zone)}: {body.state.replace('_', ' ')}"
-    charge = f", {words.percent(body.soc)} of {words.percent(body.soc_goal, up=True)}"
+    verb = "left at" if body.final else "leaves at"
+    head = f"{body.vehicle} {verb} {words.moment(body.departs, zone)}: {term({}, body.state)}"
+    charge = f", {_of(words.percent(body.soc), words.percent(body.soc_goal, up=True))}"
     first = body.reasons[0] if body.reasons else None
     why = f". {_reason(first.code, {'vehicle': body.vehicle} | first.params, zone)}" if first else ""
     return f"{head}{charge}{why}"
+
+
+def _of(had: str, goal: str) -> str:
+    """`64 of 95 %`: the unit once, where both have it."""
+    number, _, unit = had.rpartition(words.NBSP)
+    return f"{number} of {goal}" if number and goal.endswith(f"{words.NBSP}{unit}") else f"{had} of {goal}"
 
 
 def _requirement(message: Message, body: Any, zone: str) -> str:
@@ -60,41 +74,46 @@ def _envelope(message: Message, body: Any, zone: str) -> str:
     own = [s for s in body.segments if s.node == body.segments[0].node]
     least = min(own, key=lambda s: s.import_kw, default=None)
     if least is None:
-        return "Envelope without segments"
+        return "The site's limits: none is known"
     begins, ends = words.moment(least.begins, zone), words.moment(least.ends, zone)
     limit = words.amount(least.import_kw, "kW")
-    return f"Limits: {least.node} at most {limit} from {begins} to {ends}, by {least.binding_source}"
+    by = "its rating" if least.binding_source == "rating" else least.binding_source
+    return f"The site's limits: {least.node} at most {limit} from {begins} to {ends}, by {by}"
 
 
 def _constraint(message: Message, body: Any, zone: str) -> str:
     stated = [s.kw for s in body.segments if s.kw is not None]
     lowest = words.amount(min(stated, default=None), "kW")
-    return f"{body.source} states {body.role} of {body.direction}: {len(body.segments)} steps, lowest {lowest}"
+    steps = "1 step" if len(body.segments) == 1 else f"{len(body.segments)} steps, the lowest is"
+    return f"{body.source} states a {body.role} of {body.direction}: {steps} {lowest}"
 
 
 def _plan(message: Message, body: Any, zone: str) -> str:
-    given, needed = words.amount(body.planned_kwh, "kWh"), words.amount(body.needed_kwh, "kWh", up=True)
-    return f"Plan by {body.rule} for {', '.join(body.triggers) or 'a trigger'}: {given} of {needed}"
+    given = _of(words.amount(body.planned_kwh, "kWh"), words.amount(body.needed_kwh, "kWh", up=True))
+    why = words.listed([term(terms.TRIGGERS, t) for t in body.triggers]) if body.triggers else "it was asked for"
+    rule = "" if body.rule == "plan" else f" by the rule {body.rule}"
+    return f"A plan was made{rule} because {why}: {given}"
 
 
 def _assigned(message: Message, body: Any, zone: str) -> str:
     most = words.amount(max((s.kw for s in body.steps), default=0.0), "kW")
-    who = body.vehicle or "unknown vehicle"
-    return f"{who} at {message.at.station} gets {words.amount(body.planned_kwh, 'kWh')}, at most {most}: {body.outcome}"
+    who = body.vehicle or "An unknown vehicle"
+    enough = term(terms.OUTCOMES, body.outcome)
+    return f"{who} at {message.at.station} gets {words.amount(body.planned_kwh, 'kWh')}, at most {most}: {enough}"
 
 
 def _wished(message: Message, body: Any, zone: str) -> str:
     steps = [s.kw for wish in body.evses for s in wish.steps]
     most = words.amount(max(steps, default=0.0), "kW")
-    return (
-        f"{message.at.station} shall draw at most {most} until {words.moment(body.valid_until, zone)} ({body.reason})"
-    )
+    why = f" ({term(terms.WISHED_FOR, body.reason)})" if body.reason else ""
+    return f"{message.at.station} shall draw at most {most} until {words.moment(body.valid_until, zone)}{why}"
 
 
 def _step(message: Message, body: Any, zone: str) -> str:
     step = message.type.partition(".")[2]
-    why = f": {_reason(body.reason, {'station': message.at.station}, zone)}" if body.reason else ""
-    return f"{message.at.station}: {body.purpose} limit {step}{why}"
+    bare = step == "accepted" or not body.reason
+    why = "" if bare else f": {_reason(body.reason, {'station': message.at.station}, zone)}"
+    return f"{message.at.station}: {term(terms.PURPOSES, body.purpose)} {terms.STEPS[step]}{why}"
 
 
 def _metered(message: Message, body: Any, zone: str) -> str:
@@ -110,7 +129,7 @@ def _session(message: Message, body: Any, zone: str) -> str:
 
 
 def _authorised(message: Message, body: Any, zone: str) -> str:
-    answer = "accepted" if body.accepted else "refused"
+    answer = "was accepted" if body.accepted else "was refused"
     return f"Card {shortened(body.token)} {answer}: {_reason(body.reason, {'vehicle': message.at.vehicle}, zone)}"
 
 
@@ -121,12 +140,59 @@ def _identified(message: Message, body: Any, zone: str) -> str:
 def _work(message: Message, body: Any, zone: str) -> str:
     block = body.block
     leaves = words.moment(block.departs, zone)
-    verb = "stated" if message.type == "work.stated" else body.change
-    return f"Block {block.block} of {block.operating_day} leaves at {leaves} ({verb}, feed {block.feed})"
+    known = "as its feed states it" if message.type == "work.stated" else f"{body.change} work"
+    return f"Block {block.block} of {block.operating_day} leaves at {leaves}: {known}, feed {block.feed}"
 
 
 def _work_assigned(message: Message, body: Any, zone: str) -> str:
-    return f"{body.vehicle or 'Nobody'} runs {message.at.work}"
+    return f"{body.vehicle or 'Nobody'} runs {_block(message)}"
+
+
+def _work_withdrawn(message: Message, body: Any, zone: str) -> str:
+    return f"{_block(message).capitalize()} is withdrawn"
+
+
+def _block(message: Message) -> str:
+    """`block 1042 of 2026-11-26`, from the work's name."""
+    feed, _, rest = (message.at.work or "").partition(":")
+    day, _, block = rest.partition(":")
+    return f"block {block} of {day}" if block else feed or "a block"
+
+
+def _not_required(message: Message, body: Any, zone: str) -> str:
+    why = f": {_reason(body.reason, {'vehicle': body.vehicle, 'departs': body.departs}, zone)}" if body.reason else ""
+    return f"Nothing is needed any more for {body.vehicle} at {words.moment(body.departs, zone)}{why}"
+
+
+def _gateway(message: Message, body: Any, zone: str) -> str:
+    return f"Gateway {body.gateway} started"
+
+
+def _verified(message: Message, body: Any, zone: str) -> str:
+    found = "every record and chain is whole" if body.whole else f"it is damaged: {body.detail}"
+    return f"The journal was read as a whole, {body.records:,} records: {found}"
+
+
+def _peer(message: Message, body: Any, zone: str) -> str:
+    return f"{body.adapter.upper()} noted how it stands with {body.peer}"
+
+
+def _token(message: Message, body: Any, zone: str) -> str:
+    whose = f", of {body.vehicle}" if body.vehicle else ""
+    return f"Card {shortened(body.token)} is {'valid' if body.valid else 'withdrawn'}{whose}"
+
+
+def _knocked(message: Message, body: Any, zone: str) -> str:
+    asked = {"station": message.at.station, "address": body.address}
+    return f"{message.at.station or 'Somebody'} asked to connect: {_reason(body.reason, asked, zone)}"
+
+
+def _admitted(message: Message, body: Any, zone: str) -> str:
+    return f"{body.who or 'Somebody'} let {body.station} in at {body.node or 'no place yet'}"
+
+
+def _requested(message: Message, body: Any, zone: str) -> str:
+    return f"{message.at.station} was asked to {body.act} charging, by {body.who}"
 
 
 def _stated_assignment(message: Message, body: Any, zone: str) -> str:
@@ -134,7 +200,7 @@ def _stated_assignment(message: Message, body: Any, zone: str) -> str:
 
 
 def _received(message: Message, body: Any, zone: str) -> str:
-    return f"{body.stated} rows of feed {body.feed} ({body.format}), {body.quarantined} set aside"
+    return f"Feed {body.feed} brought {body.stated} rows, {body.quarantined} were set aside"
 
 
 def _imported(message: Message, body: Any, zone: str) -> str:
@@ -144,15 +210,16 @@ def _imported(message: Message, body: Any, zone: str) -> str:
 
 def _configured(message: Message, body: Any, zone: str) -> str:
     config = body.config
-    return f"Configuration: {len(config.stations)} stations, {len(config.vehicles)} vehicles, digest {body.digest[:12]}"
+    return f"The configuration: {len(config.stations)} stations, {len(config.vehicles)} vehicles"
 
 
 def _meter(message: Message, body: Any, zone: str) -> str:
-    return f"Meter {message.at.meter} measured {words.amount(body.import_kw, 'kW')} ({body.measures})"
+    what = "import" if body.measures == "import" else "the building"
+    return f"Meter {message.at.meter} measured {words.amount(body.import_kw, 'kW')} for {what}"
 
 
 def _vehicle(message: Message, body: Any, zone: str) -> str:
-    return f"{message.at.vehicle} read {words.percent(body.soc)} ({message.source})"
+    return f"{message.at.vehicle} has {words.percent(body.soc)}, says {message.source}"
 
 
 def _incident(message: Message, body: Any, zone: str) -> str:
@@ -160,25 +227,36 @@ def _incident(message: Message, body: Any, zone: str) -> str:
 
 
 def _source(message: Message, body: Any, zone: str) -> str:
-    return f"{body.source} is {body.state}"
+    held = "its limits hold" if body.state == "current" else "its fallback holds"
+    return f"{body.source} is {'heard' if body.state == 'current' else 'not heard'}: {held}"
 
 
 def _contact(message: Message, body: Any, zone: str) -> str:
-    return f"{body.source} gave a sign of life ({body.kind})"
+    return f"{body.source} gave a sign of life, a {body.kind}"
 
 
 def _connection(message: Message, body: Any, zone: str) -> str:
-    return f"{message.at.station} {message.type.partition('.')[2]}"
+    return f"{message.at.station} {_CONNECTION[message.type.partition('.')[2]]}"
+
+
+_CONNECTION = {
+    "connected": "connected",
+    "disconnected": "lost its connection",
+    "booted": "started",
+    "seen": "gave a sign of life",
+}
 
 
 def _status(message: Message, body: Any, zone: str) -> str:
-    state = f", {body.charging_state.replace('_', ' ')}" if body.charging_state else ""
-    return f"{message.at.station}/{message.at.evse} is {body.status}{state}"
+    state = term(terms.STATES, body.charging_state or body.status)
+    connector = f", connector {message.at.evse}," if message.at.evse else ""
+    return f"{message.at.station}{connector} is {state}"
 
 
 def _limited(message: Message, body: Any, zone: str) -> str:
     until = words.moment(message.at.ends, zone)
-    return f"{body.who} limits {message.at.station} to {words.amount(body.kw, 'kW')} until {until}: {body.why}"
+    why = f": {body.why}" if body.why else ""
+    return f"{body.who} limits {message.at.station} to {words.amount(body.kw, 'kW')} until {until}{why}"
 
 
 def _placed(message: Message, body: Any, zone: str) -> str:
@@ -212,6 +290,15 @@ _SAYS: Mapping[str, Says] = {
     "work.stated": _work,
     "work.planned": _work,
     "work.assigned": _work_assigned,
+    "work.withdrawn": _work_withdrawn,
+    "requirement.withdrawn": _not_required,
+    "gateway.started": _gateway,
+    "journal.verified": _verified,
+    "peer.changed": _peer,
+    "token.changed": _token,
+    "station.knocked": _knocked,
+    "station.admitted": _admitted,
+    "command.requested": _requested,
     "assignment.stated": _stated_assignment,
     "schedule.received": _received,
     "schedule.imported": _imported,

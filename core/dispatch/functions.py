@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -19,7 +20,7 @@ Grid = NDArray[np.int64]
 
 def seconds(moment: datetime) -> int:
     """Whole seconds since the epoch, rounded down."""
-    return int(moment.timestamp() // 1)
+    return math.floor(moment.timestamp())
 
 
 def watts(kw: float) -> int:

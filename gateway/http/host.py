@@ -17,6 +17,7 @@ from aiohttp import web
 from core.ports import Clock, Handler, HttpRequest, HttpResponse, NotStored, Tls
 from gateway.http import problems
 from gateway.http.access import Identity, Users, foreign
+from gateway.http.compression import compressed
 from gateway.http.problems import Problem
 from gateway.http.rate import RateLimit
 from gateway.http.requests import Refused, bare, read_body, whole
@@ -27,8 +28,10 @@ from gateway.settings.models import HttpListener, Mount, Role
 
 _log = logging.getLogger("busbar.http")
 DEFAULT_BODY = 1024 * 1024
-GRACE_S = 10.0
+GRACE_S = 3.0
 """How long requests in flight may take when the host stops."""
+LINGER_S = 2.0
+"""How long the rest of a request that was refused already is read, so that its sender gets the answer."""
 Needed = Role | Literal["by_mount"] | None
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Server": "busbar"}
 Check = Callable[[], str | None]
@@ -113,7 +116,8 @@ class HttpHost:
     async def _open(self, listener: HttpListener, tls: Tls) -> None:
         context = tls.server(listener.tls) if listener.tls else None
         limit = RateLimit(listener.rate, listener.rate_burst)
-        server = web.Server(functools.partial(self._serve, listener, limit), access_log=None)
+        handler = functools.partial(self._serve, listener, limit)
+        server = web.Server(handler, access_log=None, lingering_time=LINGER_S)
         runner = web.ServerRunner(server, access_log=None, shutdown_timeout=GRACE_S)
         await runner.setup()
         self._runners.append(runner)
@@ -123,10 +127,11 @@ class HttpHost:
         self.addresses[listener.name] = f"{'https' if context else 'http'}://{name}:{port}"
 
     async def stop(self) -> None:
-        """Take no more, end the streams, let requests in flight be answered (at most 10 s), close."""
+        """Take no more, end the streams, let requests in flight be answered (a few seconds at most), close."""
         for stream in self._streams:
             stream.cancel()
-        await asyncio.gather(*self._streams, return_exceptions=True)
+        if self._streams:
+            await asyncio.wait(self._streams, timeout=GRACE_S)
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))
         self._runners.clear()
         self.addresses.clear()
@@ -148,6 +153,7 @@ class HttpHost:
         if isinstance(answer, Problem):
             page = self.error_pages.get(mount)
             answer = page(asked, answer) if page else answer.response(asked.path)
+            answer = await compressed(answer, asked, mount)
         self._metrics.observe("http_request_seconds", time.monotonic() - begun, {"mount": mount})
         self._metrics.report("http_requests", {"mount": mount, "status": str(answer.status)})
         headers = {**_ALWAYS, **answer.headers, "Content-Type": answer.content_type}
@@ -177,7 +183,8 @@ class HttpHost:
             return await self._streamed(route.stream, whole(asked, params, b"", who), request)
         body = await read_body(request, min(route.max_body, listener.max_body_bytes))
         with self._hold(f"http:{next(self._numbers)}:{asked.method} {asked.path}"):
-            return await self._answer(route, whole(asked, params, body, who))
+            answer = await self._answer(route, whole(asked, params, body, who))
+            return answer if isinstance(answer, Problem) else await compressed(answer, asked, route.mount)
 
     def _authorise(self, route: Route, asked: HttpRequest, request: web.BaseRequest) -> Identity | None:
         if route.role is None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from core.messages import Physical, Position, compose, identify
+from core.messages import Message, Physical, Position, compose, identify
 from core.messages.base import canonical
 from core.messages.evidence import EvidenceReceived
 from core.messages.vehicle import VehiclePlaced
 from core.ports import HttpRequest
+from gateway.pages.preview import Lowered, lowered
 from gateway.pages.views import StationView
 
 if TYPE_CHECKING:
@@ -30,12 +32,11 @@ class Acts:
         self._hub = hub
         self._numbers = itertools.count(1)
 
-    async def place(self, request: HttpRequest, view: StationView, fields: Mapping[str, str]) -> Position:
-        """`vehicle.placed`, until that vehicle is unplugged.
+    def place(self, request: HttpRequest, view: StationView, fields: Mapping[str, str]) -> list[Message]:
+        """The evidence, and `vehicle.placed`, until that vehicle is unplugged.
 
         Raises:
             Wrong: the vehicle or the connector is not known here.
-            core.ports.NotStored: nothing was acknowledged.
         """
         vehicle, evse = _vehicle(view, fields), _evse(view, fields)
         who = request.headers.get("busbar-user", "local")
@@ -62,7 +63,22 @@ class Acts:
             at=Physical(vehicle=vehicle, station=view.station, evse=evse),
             causes=[evidence.id],
         )
-        return await self._hub.journal.append(view.site, [evidence, fact])
+        return [evidence, fact]
+
+    async def lowers(self, view: StationView, fact: Message) -> tuple[Lowered, ...]:
+        """Whose readiness the fact would lower; nobody's where no controller of the site runs here."""
+        state = self._hub.api.reads.state(view.site)
+        if state is None:
+            return ()
+        return await asyncio.to_thread(lowered, state, fact, self._hub.clock.now(), view.zone)
+
+    async def keep(self, view: StationView, messages: list[Message]) -> Position:
+        """Store them.
+
+        Raises:
+            core.ports.NotStored: nothing was acknowledged.
+        """
+        return await self._hub.journal.append(view.site, messages)
 
 
 def _vehicle(view: StationView, fields: Mapping[str, str]) -> str:

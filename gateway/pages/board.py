@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.pages.steps import Grid, joined, limit_at, merged
-from gateway.pages.views import Departure, Limit, NightView
+from gateway.pages.views import Departure, Incident, Limit, NightView, NowView
 
 ALL, AHEAD, STAYS = 40, timedelta(hours=6), timedelta(minutes=30)
 TABLE_S = 900
@@ -31,6 +31,13 @@ def board(departures: Sequence[Departure], now: datetime, *, whole: bool = False
         return Board(tuple(rest), departed)
     shown = tuple(d for d in rest if d.departs <= now + AHEAD or not d.fine)
     return Board(shown, departed, len(rest) - len(shown))
+
+
+def needing(view: NowView) -> tuple[tuple[Departure, ...], tuple[Incident, ...]]:
+    """What needs a person, consequence first: departures that are not fine, then incidents that none of them names."""
+    departures = tuple(d for d in view.departures if not d.fine)
+    told = {(d.code, d.vehicle) for d in departures}
+    return departures, tuple(i for i in view.incidents if not told & {(i.kind, v) for v in (i.subject, *i.departures)})
 
 
 @dataclass(frozen=True, slots=True)

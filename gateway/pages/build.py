@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
-from gateway.pages import sentences, words
+from gateway.pages import lists, sentences, words
 from gateway.pages.details import Details
 from gateway.pages.load import Loader
+from gateway.pages.preview import Lowered
 from gateway.pages.render import Frame, Page, Renderer
-from gateway.pages.views import VehicleRow
-
-PER_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One page of a site: its name, what it is about, its query, and what a refused form held."""
+    """One page of a site: its name, what it is about, its query; and what a form held that is not done (yet), and why."""
 
     name: str
     id: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[str, str] = field(default_factory=dict)
     wrong: str = ""
+    worse: tuple[Lowered, ...] = ()
+
+    @property
+    def posted(self) -> bool:
+        """Whether it shows what somebody typed: that is nobody else's."""
+        return bool(self.typed or self.wrong or self.worse)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -53,16 +58,17 @@ class Pages:
         """
         return await _PAGES[asked.name](self, asked, frame)
 
-    def _part(self, template: str, frame: Frame, **values: Any) -> str:
-        return self._renderer.part(template, template.replace("_", "-"), frame, **values)
+    async def _part(self, template: str, frame: Frame, **values: Any) -> str:
+        """Drawn beside the event loop: it is nothing but work over plain data."""
+        return await asyncio.to_thread(self._renderer.part, template, template.replace("_", "-"), frame, **values)
 
     async def _now(self, asked: Asked, frame: Frame) -> Page:
         view = await self._loader.now(frame.site, frame.now, asked.query.get("follow", ""))
         whole = asked.query.get("all") == "1"
         parts = {
-            "head": self._part("now_head", frame, view=view),
-            "needs": self._part("needs", frame, view=view),
-            "board": self._part("board", frame, view=view, whole=whole),
+            "head": await self._part("now_head", frame, view=view),
+            "needs": await self._part("needs", frame, view=view),
+            "board": await self._part("board", frame, view=view, whole=whole),
         }
         return Page(f"{words.now_sentence(view)} · {view.name}", parts)
 
@@ -70,68 +76,81 @@ class Pages:
         follow = asked.query.get("follow", "")
         view = await self._loader.night(frame.site, frame.now, day_of(asked.query), follow)
         parts = {
-            "night": self._part("night", frame, view=view),
-            "table": self._part("night_table", frame, view=view),
+            "night": await self._part("night", frame, view=view),
+            "table": await self._part("night_table", frame, view=view),
         }
         return Page(f"Night of {words.day(view.day)} · {view.name}", parts)
 
     async def _vehicles(self, asked: Asked, frame: Frame) -> Page:
         rows = await self._loader.vehicles(frame.site, frame.now)
-        sort = asked.query.get("sort", "vehicle")
-        order = _sorted(rows, sort)
-        shown, number, pages = _cut(order, asked.query.get("page", "1"))
-        values = {
-            "sentence": sentences.vehicles_sentence(rows),
-            "rows": shown,
-            "total": len(rows),
-            "number": number,
-            "pages": pages,
-            "sort": sort if sort.lstrip("-") in SORTS else "vehicle",
-            "base": "?",
+        found = lists.listing(rows, lists.VEHICLES, asked.query)
+        part = await self._part("vehicles", frame, list=found)
+        sentence = sentences.vehicles_sentence(rows)
+        return await self._list(f"Vehicles · {frame.name}", frame, sentence, found, "bus, type or bay", part)
+
+    async def _list(
+        self, title: str, frame: Frame, sentence: str, found: lists.Listing[Any], searched: str, rows: str
+    ) -> Page:
+        """The sentence about all, the filter (a form that nothing replaces under the hand), then the rows."""
+        parts = {
+            "sentence": await self._part("sentence", frame, sentence=sentence),
+            "filter": await self._part("filter", frame, list=found, searched=searched),
+            "rows": rows,
         }
-        return Page(f"Vehicles · {frame.name}", {"rows": self._part("vehicles", frame, **values)})
+        return Page(title, parts, fixed=frozenset({"filter"}))
 
     async def _vehicle(self, asked: Asked, frame: Frame) -> Page:
         view = await self._details.vehicle(frame.site, asked.id, frame.now)
-        parts = {name: self._part(name, frame, view=view) for name in ("vehicle", "vehicle_chart", "vehicle_more")}
+        parts = {
+            name: await self._part(name, frame, view=view) for name in ("vehicle", "vehicle_chart", "vehicle_more")
+        }
         return Page(words.vehicle_sentence(view), parts)
 
     async def _stations(self, asked: Asked, frame: Frame) -> Page:
         rows = await self._details.connectors(frame.site, frame.now)
-        groups = [(node, list(some)) for node, some in groupby(rows, key=lambda r: r.node)]
+        found = lists.listing(rows, lists.STATIONS, asked.query)
+        by_panel = found.sort.removeprefix("-") == "panel"
+        groups = [(node, list(some)) for node, some in groupby(found.rows, key=lambda r: r.node if by_panel else "")]
         sentence = sentences.stations_sentence(rows)
-        part = self._part("stations", frame, rows=rows, groups=groups, sentence=sentence)
-        return Page(f"Stations · {frame.name}", {"rows": part})
+        part = await self._part("stations", frame, list=found, groups=groups, by_panel=by_panel)
+        return await self._list(f"Stations · {frame.name}", frame, sentence, found, "charger, bay, panel or bus", part)
 
     async def _station(self, asked: Asked, frame: Frame) -> Page:
         view = await self._details.station(frame.site, asked.id, frame.now)
         sentence = sentences.station_sentence(view)
         parts = {
-            "station": self._part("station", frame, view=view, sentence=sentence),
-            "form": self._part("station_form", frame, view=view, typed=asked.typed, wrong=asked.wrong),
-            "frames": self._part("frames", frame, view=view),
+            "station": await self._part("station", frame, view=view, sentence=sentence),
+            "form": await self._part("station_form", frame, view=view, asked=asked),
+            "frames": await self._part("frames", frame, view=view),
         }
         return Page(sentence, parts, fixed=frozenset({"form"}))
 
     async def _incidents(self, asked: Asked, frame: Frame) -> Page:
         await self._loader.site(frame.site)
         open_ones = await self._loader.incidents(frame.site)
-        resolved = await self._loader.incidents(frame.site, resolved=True)
+        resolved = await self._loader.resolved(frame.site, frame.now)
         sentence = sentences.incidents_sentence(open_ones)
-        part = self._part("incidents", frame, open=open_ones, resolved=resolved, sentence=sentence)
-        return Page(f"{sentence} · {frame.name}", {"rows": part})
+        shown = lists.matching(open_ones, lists.INCIDENTS, asked.query)
+        over = lists.listing(resolved, lists.INCIDENTS, asked.query)
+        part = await self._part("incidents", frame, open=shown, list=over)
+        return await self._list(f"{sentence} · {frame.name}", frame, sentence, over, "charger, bus or words", part)
 
     async def _incident(self, asked: Asked, frame: Frame) -> Page:
-        view = await self._details.incident(frame.site, asked.id)
-        return Page(view.sentence, {"incident": self._part("incident", frame, view=view)})
+        view = await self._details.incident(frame.site, asked.id, frame.now)
+        return Page(view.sentence, {"incident": await self._part("incident", frame, view=view)})
+
+    async def _session(self, asked: Asked, frame: Frame) -> Page:
+        view = await self._details.session(frame.site, asked.id, frame.now)
+        part = await self._part("session", frame, view=view, sentence=sentences.session_sentence(view))
+        return Page(f"Session {asked.id} · {frame.name}", {"session": part})
 
     async def _why(self, asked: Asked, frame: Frame) -> Page:
         view = await self._details.why(asked.id, frame.zone, frame.now)
-        return Page(f"Why {asked.id}", {"why": self._part("why", frame, view=view)})
+        return Page(f"Why {asked.id}", {"why": await self._part("why", frame, view=view)})
 
     async def _sites(self, asked: Asked, frame: Frame) -> Page:
         lines = await self._loader.sites(frame.now)
-        return Page("Sites · Busbar", {"sites": self._part("sites", frame, lines=lines)})
+        return Page("Sites · Busbar", {"sites": await self._part("sites", frame, lines=lines)})
 
 
 Build = Callable[[Pages, Asked, Frame], Awaitable[Page]]
@@ -144,6 +163,7 @@ _PAGES: Mapping[str, Build] = {
     "station": Pages._station,
     "incidents": Pages._incidents,
     "incident": Pages._incident,
+    "session": Pages._session,
     "why": Pages._why,
     "sites": Pages._sites,
 }
@@ -156,6 +176,7 @@ JSON: Mapping[str, str] = {
     "station": "/api/v1/stations?site={site}&station={id}",
     "incidents": "/api/v1/incidents?site={site}",
     "incident": "/api/v1/incidents?site={site}",
+    "session": "/api/v1/sessions?site={site}&session={id}",
     "why": "/api/v1/why/{id}",
     "sites": "/api/v1/sites",
 }
@@ -198,23 +219,3 @@ def day_of(query: Mapping[str, str]) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise NotADate(text) from None
-
-
-SORTS: Mapping[str, Callable[[VehicleRow], Any]] = {
-    "vehicle": lambda r: r.vehicle,
-    "bay": lambda r: (not r.bay, r.bay),
-    "soc": lambda r: (r.soc is None, r.soc or 0.0),
-    "departs": lambda r: (r.departure is None, r.departure and r.departure.departs.isoformat()),
-    "state": lambda r: (r.departure is None, r.departure is not None and r.departure.fine, r.vehicle),
-}
-
-
-def _sorted(rows: Sequence[VehicleRow], sort: str) -> list[VehicleRow]:
-    key = SORTS.get(sort.lstrip("-"), SORTS["vehicle"])
-    return sorted(sorted(rows, key=SORTS["vehicle"]), key=key, reverse=sort.startswith("-"))
-
-
-def _cut(rows: Sequence[VehicleRow], asked: str) -> tuple[Sequence[VehicleRow], int, int]:
-    pages = max(1, -(-len(rows) // PER_PAGE))
-    number = min(max(int(asked), 1), pages) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
-    return rows[(number - 1) * PER_PAGE : number * PER_PAGE], number, pages

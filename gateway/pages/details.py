@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from core.site import SiteState
+from gateway.ceilings import ceilings
 from gateway.lineage import Bodies, Lineage, Unknown
-from gateway.pages.from_rows import by_session, held_session, moment, sure
+from gateway.pages.from_rows import incident, moment, sure
 from gateway.pages.load import Loader, UnknownName
 from gateway.pages.nights import evening_of, noon, window
-from gateway.pages.samples import clipped
+from gateway.pages.one_session import session_view
+from gateway.pages.samples import clipped, held
 from gateway.pages.station_rows import connectors_of
 from gateway.pages.steps import value_at
+from gateway.pages.tried import tried
 from gateway.pages.vehicle_rows import asked_steps, changes, inputs, planned_charge, session_row, to_go
 from gateway.pages.views import (
     Charge,
@@ -20,6 +25,7 @@ from gateway.pages.views import (
     Frame,
     Incident,
     SessionRow,
+    SessionView,
     StationView,
     VehicleRow,
     VehicleView,
@@ -36,8 +42,10 @@ FRAMES, SESSIONS = 20, 10
 class Details:
     """Reads one thing with everything that stands around it."""
 
-    def __init__(self, loader: Loader, bodies: Bodies) -> None:
-        self._loader, self._rows, self._bodies = loader, loader.rows, bodies
+    def __init__(
+        self, loader: Loader, bodies: Bodies, state: Callable[[str], SiteState | None] = lambda site: None
+    ) -> None:
+        self._loader, self._rows, self._bodies, self._state = loader, loader.rows, bodies, state
         self._lineage = Lineage(bodies)
 
     async def vehicle(self, site: str, vehicle: str, now: datetime) -> VehicleView:
@@ -46,27 +54,29 @@ class Details:
         Raises:
             UnknownName: nothing is known about it at this site.
         """
-        fleet = await self._loader.vehicles(site, now)
-        row = next((r for r in fleet if r.vehicle == vehicle), None)
-        if row is None:
-            raise UnknownName("vehicle", vehicle, [r.vehicle for r in fleet], f"/s/{site}/vehicles/{{}}")
+        found = await self._loader.vehicles(site, now, vehicle=vehicle)
+        if not found:
+            known = [r.vehicle for r in await self._loader.vehicles(site, now)]
+            raise UnknownName("vehicle", vehicle, known, f"/s/{site}/vehicles/{{}}")
+        row = found[0]
         zone = (await self._loader.site(site))["zone"]
         day = evening_of(now, zone)
         first, last = noon(day, zone)
-        sessions = [s for s in await self._rows.between("sessions", site, first, last) if s["vehicle"] == vehicle]
+        sessions = await self._rows.between("sessions", site, first, last, vehicle=vehicle)
         departs = [row.departure.departs] if row.departure else []
         begins, ends = window(day, zone, [sure(s["started"]) for s in sessions], departs)
         readings = await self._rows.between("samples", site, begins, now + timedelta(minutes=1), vehicle=vehicle)
-        charged = by_session(readings)
+        charged = await self._rows.readings.each(site, first, last, [s["session"] for s in sessions])
         plans = await self._rows.between("allocations", site, begins, now + timedelta(minutes=1), vehicle=vehicle)
         plans = sorted((p for p in plans if p["kind"] == "assigned"), key=lambda p: str(p["time"]))
         asked = asked_steps(plans, begins, ends)
         taken = [
             s
             for session in sessions
-            for s in held_session(charged.get(session["session"], ()), min(moment(session["ended"]) or now, now))[0]
+            for s in held(charged.get(session["session"], ()), min(moment(session["ended"]) or now, now))[0]
         ]
         need = await self._need(site, row)
+        whole = {d["message"]: d for d in await self._rows.many("allocations", [p["plan"] for p in plans])}
         return VehicleView(
             site=site,
             zone=zone,
@@ -77,7 +87,7 @@ class Details:
             needed_kwh=to_go(need, row.soc),
             asked_kw=value_at(asked, now),
             inputs=inputs(need),
-            changes=changes(plans, zone, now),
+            changes=changes(plans, whole, zone, now),
             charge=tuple(Charge(sure(r["time"]), r["soc"]) for r in readings if r.get("soc") is not None),
             charge_planned=planned_charge(row, plans, now, ends),
             asked=asked,
@@ -91,8 +101,8 @@ class Details:
         return await self._rows.one("requirements", f"{site}|{row.vehicle}|{stamp(row.departure.departs)}")
 
     async def _sessions(self, site: str, vehicle: str) -> tuple[SessionRow, ...]:
-        found = await self._rows.of_site("sessions", site, limit=SESSIONS, vehicle=vehicle)
-        records = {r["session"]: r for r in await self._rows.of_site("records", site, limit=200, vehicle=vehicle)}
+        found = await self._rows.first(SESSIONS, "sessions", site, vehicle=vehicle)
+        records = {r["session"]: r for r in await self._rows.first(200, "records", site, vehicle=vehicle)}
         return tuple(session_row(s, records.get(s["session"])) for s in found)
 
     async def connectors(self, site: str, now: datetime) -> list[ConnectorRow]:
@@ -100,7 +110,8 @@ class Details:
         await self._loader.site(site)
         troubles = {i.subject: i for i in await self._loader.incidents(site)}
         stations = sorted(await self._rows.of_site("stations", site), key=lambda s: (s["node"] or "~", s["station"]))
-        return [c for doc in stations for c in connectors_of(doc, troubles.get(doc["station"]), now)]
+        most = ceilings(self._state(site), now)
+        return [c for doc in stations for c in connectors_of(doc, troubles.get(doc["station"]), now, most)]
 
     async def station(self, site: str, station: str, now: datetime) -> StationView:
         """One station with its last frames.
@@ -119,7 +130,9 @@ class Details:
             zone=row["zone"],
             now=now,
             station=station,
-            connectors=tuple(connectors_of(doc, incidents[0] if incidents else None, now)),
+            connectors=tuple(
+                connectors_of(doc, incidents[0] if incidents else None, now, ceilings(self._state(site), now, station))
+            ),
             frames=await self._frames(station),
             vehicles=tuple(sorted(v["vehicle"] for v in await self._rows.of_site("vehicles", site) if v["declared"])),
             safe_kw=doc["safe_kw"],
@@ -138,18 +151,26 @@ class Details:
             out.append(Frame(message.id, message.time, way, body.subject, text))
         return tuple(out)
 
-    async def incident(self, site: str, id: str) -> Incident:
-        """One incident, open or over.
+    async def incident(self, site: str, id: str, now: datetime) -> Incident:
+        """One incident, open or over, with what was tried about it.
 
         Raises:
             UnknownName: there is none with that id.
         """
-        await self._loader.site(site)
-        found = [*await self._loader.incidents(site), *await self._loader.incidents(site, resolved=True)]
-        one = next((i for i in found if i.id == id), None)
-        if one is None:
-            raise UnknownName("incident", id, [i.id for i in found], f"/s/{site}/incidents/{{}}")
-        return one
+        zone = (await self._loader.site(site))["zone"]
+        doc = await self._rows.one("incidents", id)
+        if doc is None or doc["site"] != site:
+            known = [d["incident"] for d in await self._rows.first(1000, "incidents", site)]
+            raise UnknownName("incident", id, known, f"/s/{site}/incidents/{{}}")
+        return replace(incident(doc), tried=await tried(self._rows, doc, now, zone))
+
+    async def session(self, site: str, id: str, now: datetime) -> SessionView:
+        """One charging session as everybody sees it.
+
+        Raises:
+            UnknownName: there is none with that id.
+        """
+        return await session_view(self._loader, site, id, now)
 
     async def why(self, name: str, zone: str, now: datetime) -> WhyView:
         """Where something comes from.
@@ -168,12 +189,17 @@ class Details:
 
 
 def _node(tree: Mapping[str, Any]) -> WhyNode:
+    title, raw = tree["sentence"], ""
+    if tree["type"] in ("evidence.received", "evidence.sent"):
+        title, _, raw = title.partition(": ")
     return WhyNode(
         id=tree["id"],
         kind=tree["type"],
-        title=tree["sentence"],
+        title=title,
         at=sure(tree["time"]),
         source=tree["source"],
         causes=tuple(_node(child) for child in tree["children"]),
-        rest=(("of the same kinds", tree["more"]),) if tree.get("more") else (),
+        more=tree.get("more", 0),
+        again=bool(tree.get("again")),
+        raw=raw,
     )

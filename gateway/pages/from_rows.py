@@ -11,9 +11,11 @@ from core.messages.readiness import State
 from core.messages.site import SiteConfig
 from gateway.pages import samples
 from gateway.pages.nights import HALF
+from gateway.pages.rows import Noted
 from gateway.pages.steps import value_at
 from gateway.pages.views import Departure, Gap, Incident, Limit, NightVehicle, Step, VehicleRow
 from gateway.readmodels.rows import Doc
+from gateway.terms import protocol
 
 STALE = timedelta(minutes=15)
 
@@ -41,8 +43,10 @@ def departure(doc: Doc, work: Doc | None, vehicle: Doc | None) -> Departure:
         final=final,
         block=work["block"] if work else "",
         bay=(vehicle or {}).get("connector") or "",
+        since=moment(doc["since"]),
         ready_at=moment(doc["ready_at"]),
         left=moment(doc["assessed"]) if final else None,
+        code=doc["code"] or "",
         sentence=doc["reason"] or "",
         next=doc["next"] or "",
         why=doc["message"],
@@ -90,46 +94,44 @@ def vehicle_row(doc: Doc, departs: Departure | None, bay: Mapping[str, Any] | No
     )
 
 
-def limit(doc: Doc, heard: Sequence[datetime]) -> Limit:
-    """A step of the envelope: who set it, and which of these moments came last before it began."""
+def limit(doc: Doc, heard: Sequence[Noted]) -> Limit:
+    """A step of the envelope: who set it, and which of these facts of its source came last before it began."""
     name = doc["binding_source"].removesuffix(" fallback")
     begins, rating = sure(doc["from"]), name == "rating"
+    own = [h for h in heard if h.time <= begins] if not rating else []
+    last = max(own, key=lambda h: h.time, default=None)
     return Limit(
         begins=begins,
         ends=sure(doc["to"]),
         kw=doc["import_kw"],
         source="grid connection" if rating else name,
         fallback=doc["fallback"],
-        heard=None if rating else max((at for at in heard if at <= begins), default=None),
+        by=protocol(last.source.partition(":")[0]) if last and not doc["fallback"] else "",
+        heard=last.time if last else None,
         why=doc["message"],
     )
 
 
-def meter(
-    readings: Sequence[Doc], measures: str, node: str | None, now: datetime
-) -> tuple[tuple[Step, ...], tuple[Gap, ...]]:
-    """A site meter's steps and gaps."""
-    found = [
-        (sure(r["time"]), float(r["import_kw"]))
-        for r in readings
-        if r.get("measures") == measures and r.get("import_kw") is not None
-        if node is None or r.get("node") in (None, node)
-    ]
-    return samples.held(found, now)
+def of_vehicles(sessions: Sequence[Doc]) -> dict[str, list[Doc]]:
+    """Sessions by vehicle."""
+    out: dict[str, list[Doc]] = {}
+    for session in sessions:
+        out.setdefault(session["vehicle"] or "", []).append(session)
+    return out
 
 
 def night_vehicle(
     of: Departure,
     sessions: Sequence[Doc],
-    readings: Mapping[str, Sequence[Doc]],
+    readings: Mapping[str, Sequence[samples.Reading]],
     plan: Doc | None,
     offline: Mapping[str, Sequence[tuple[datetime, datetime]]],
     feeders: Mapping[str, str],
     now: datetime,
     ends: datetime,
 ) -> NightVehicle:
-    """A vehicle's night from its sessions, their readings and its newest plan."""
-    own = sorted((s for s in sessions if s["vehicle"] == of.vehicle), key=lambda s: str(s["started"]))
+    """A vehicle's night from its own sessions, their readings and its newest plan."""
+    own = sorted(sessions, key=lambda s: str(s["started"]))
     until = min(now, of.left or now)
     planned: tuple[Step, ...] = ()
     if plan is not None and not of.final:
@@ -139,27 +141,12 @@ def night_vehicle(
     gaps: list[Gap] = []
     for session in own:
         over = moment(session["ended"]) or until
-        steps, holes = held_session(readings.get(session["session"], ()), min(over, until))
+        steps, holes = samples.held(readings.get(session["session"], ()), min(over, until))
         measured += steps
         gaps += [_named(hole, offline.get(session["station"], ()), steps) for hole in holes]
     station = own[-1]["station"] if own else (plan or {}).get("station") or ""
     stays = tuple((sure(s["started"]), moment(s["ended"]) or min(of.departs, ends)) for s in own)
     return NightVehicle(of, feeders.get(station, ""), _joined(stays), tuple(measured), planned, tuple(gaps))
-
-
-def by_session(readings: Sequence[Doc]) -> dict[str, list[Doc]]:
-    """Readings of charging, by the session that they belong to."""
-    out: dict[str, list[Doc]] = {}
-    for reading in readings:
-        if reading.get("session"):
-            out.setdefault(reading["session"], []).append(reading)
-    return out
-
-
-def held_session(readings: Sequence[Doc], until: datetime) -> tuple[tuple[Step, ...], tuple[Gap, ...]]:
-    """What a session took, and where it was not measured."""
-    found = [(sure(r["time"]), float(r["power_kw"])) for r in readings if r.get("power_kw") is not None]
-    return samples.held(found, until)
 
 
 def _named(gap: Gap, offline: Sequence[tuple[datetime, datetime]], steps: Sequence[Step]) -> Gap:

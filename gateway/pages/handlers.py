@@ -23,8 +23,10 @@ from gateway.pages.acts import Acts, Wrong
 from gateway.pages.build import ONE_OF, Asked, NotADate, Pages, day_of, json_of, streamed
 from gateway.pages.load import Loader, UnknownName
 from gateway.pages.picture import night_file
+from gateway.pages.recent import Recent
 from gateway.pages.render import CSP, Frame, Page, Renderer
 from gateway.pages.views import NowView, StationView
+from gateway.readmodels.rows import Doc
 
 if TYPE_CHECKING:
     from gateway.pages.details import Details
@@ -48,6 +50,9 @@ class Handlers:
         self._tokens = session.FormTokens()
         self._version = version
         self._last: OrderedDict[str, tuple[datetime, str]] = OrderedDict()
+        self._pages_made: Recent[Page] = Recent(lambda: loader.rows.position)
+        self._looks: Recent[NowView] = Recent(lambda: loader.rows.position)
+        self._around: Recent[tuple[Doc, int]] = Recent(lambda: loader.rows.position)
         self.live: Live
 
     # -- pages -----------------------------------------------------------------------------------------------------
@@ -63,7 +68,12 @@ class Handlers:
 
     async def _show(self, request: HttpRequest, asked: Asked, status: int = 200) -> HttpResponse:
         frame = await self._frame(request, asked)
-        page = await self._pages.build(asked, frame)
+        if asked.posted:
+            page = await self._pages.build(asked, frame)
+        else:
+            place = self._page_key(request, asked)
+            page, position = await self._pages_made.get(place, lambda: self._pages.build(asked, frame))
+            frame = replace(frame, position=position)
         self._remember(request, frame.now, page)
         return _html(status, self._renderer.page(frame, page))
 
@@ -112,7 +122,7 @@ class Handlers:
         try:
             asked = streamed(request.query)
             frame = await self._frame(request, asked)
-            await self._pages.build(asked, frame)
+            await self._pages_made.get(self._page_key(request, asked), lambda: self._pages.build(asked, frame))
         except (KeyError, UnknownName, NotADate):
             await writer.start(404)
             return
@@ -120,17 +130,24 @@ class Handlers:
 
     async def make(self, request: HttpRequest, asked: Asked) -> tuple[Page, int]:
         """A page for the stream, and the position that it shows."""
-        frame = await self._frame(request, asked)
-        return await self._pages.build(asked, frame), frame.position
+
+        async def made() -> Page:
+            return await self._pages.build(asked, await self._frame(request, asked))
+
+        return await self._pages_made.newest(self._page_key(request, asked), made)
 
     async def look(self, site: str) -> NowView:
         """What a reader must hear of."""
-        return await self._loader.now(site, self._now())
+        view, _ = await self._looks.get(site, lambda: self._loader.now(site, self._now()))
+        return view
 
     # -- acts ------------------------------------------------------------------------------------------------------
 
     async def place(self, request: HttpRequest) -> HttpResponse:
-        """The form "which vehicle stands here": 303 back to the station once the rows have it."""
+        """The form "which vehicle stands here": 303 back to the station once the rows have it.
+
+        Where it lowers somebody's readiness the numbers are shown first, and the same form asks once more.
+        """
         return await self._guarded(request, self._place(request))
 
     async def _place(self, request: HttpRequest) -> HttpResponse:
@@ -143,10 +160,16 @@ class Handlers:
             )
         view: StationView = await self._details.station(site, station, self._now())
         try:
-            position = await self._acts.place(request, view, fields)
+            messages = self._acts.place(request, view, fields)
         except Wrong as wrong:
             return await self._show(request, replace(asked, wrong=str(wrong)), 400)
+        worse = () if fields.get("sure") == "1" else await self._acts.lowers(view, messages[-1])
+        if worse:
+            return await self._show(request, replace(asked, worse=worse))
+        position = await self._acts.keep(view, messages)
         await self._loader.rows.models.reached(position.seq, REACH_S)
+        for recent in (self._pages_made, self._looks, self._around):
+            recent.forget()
         return _see(f"/s/{quote(site, safe='')}/stations/{quote(station, safe='')}")
 
     async def sign_in_page(self, request: HttpRequest) -> HttpResponse:
@@ -265,8 +288,7 @@ class Handlers:
         frame = replace(self._bare(request), json=json_of(asked, site))
         if not site:
             return frame
-        row = await self._loader.site(site)
-        incidents = await self._loader.incidents(site)
+        (row, incidents), _ = await self._around.get(site, lambda: self._stands_around(site))
         plural = ONE_OF.get(asked.name)
         return replace(
             frame,
@@ -275,10 +297,19 @@ class Handlers:
             zone=row["zone"],
             page=f"{plural}/{asked.id}" if plural else asked.name,
             query=f"&{urlencode(asked.query)}" if asked.query else "",
-            incidents=len(incidents),
-            live=asked.name not in ("why", "sites"),
+            incidents=incidents,
+            live=asked.name not in ("why", "sites", "session"),
             path=request.path if request.method == "GET" else f"/s/{quote(site, safe='')}",
         )
+
+    async def _stands_around(self, site: str) -> tuple[Doc, int]:
+        return await self._loader.site(site), len(await self._loader.incidents(site))
+
+    def _page_key(self, request: HttpRequest, asked: Asked) -> tuple[str, ...]:
+        """Equal places are equal pages: also the token of a form counts where a page has one."""
+        token = self._tokens.of(request) if asked.name == "station" else ""
+        role = request.headers.get("busbar-user-role", "")
+        return (request.params.get("site") or self._only_site(), role, token, *asked.key)
 
     def _only_site(self) -> str:
         sites = [s.id for s in self._hub.settings.sites]

@@ -5,27 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from core.ports import HttpRequest
 from gateway.http.stream import StreamWriter
-from gateway.journal.log import Record
 from gateway.pages.build import Asked
 from gateway.pages.render import Page
 from gateway.pages.views import NowView
 from gateway.pages.words import STATES
 
-BEAT_S, LEAST_S, SAY_S = 10.0, 1.0, 10.0
-STREAMS, CACHED = 500, 200
+BEAT_S, SAY_S = 10.0, 10.0
+STREAMS = 500
 Make = Callable[[HttpRequest, Asked], Awaitable[tuple[Page, int]]]
 States = Mapping[str, str]
 
 
 class Live:
-    """All open streams of this hub. `make` renders a page; `states` says what a reader must hear of."""
+    """All open streams of this hub. `make` gives a page with its newest rows; `look` what a reader must hear of."""
 
     def __init__(
         self,
@@ -36,11 +36,9 @@ class Live:
     ) -> None:
         self._make, self._now, self._build, self._look = make, now, build, look
         self._wakers: set[asyncio.Event] = set()
-        self._cache: OrderedDict[tuple[str, ...], tuple[float, Page, int]] = OrderedDict()
-        self._making: dict[tuple[str, ...], asyncio.Lock] = {}
 
-    def take(self, record: Record) -> None:
-        """Something happened: every stream looks again, at most once a second."""
+    def take(self, seq: int) -> None:
+        """There are newer rows: every stream looks again, at most once a second."""
         for waker in self._wakers:
             waker.set()
 
@@ -62,13 +60,12 @@ class Live:
         sent: dict[str, str] = {}
         teller = Teller()
         site = request.params["site"]
-        page, position = await self._page(request, asked)
+        page, position = await self._make(request, asked)
         since = request.headers.get("last-event-id") or request.query.get("since", "")
         if since == str(position):
             sent = page.moving
         await writer.write(_event("hello", json.dumps({"build": self._build}), position))
         while True:
-            waker.clear()
             for name, part in page.moving.items():
                 if sent.get(name) != part:
                     await writer.write(_event("part", part, position))
@@ -79,29 +76,14 @@ class Live:
             told = {"now": _hub_time(self._now(), zone), "incidents": len(view.incidents)}
             await writer.write(_event("beat", json.dumps(told), position))
             await self._changed(waker)
-            page, position = await self._page(request, asked)
+            page, position = await self._make(request, asked)
 
     async def _changed(self, waker: asyncio.Event) -> None:
-        """A second at least, ten at most, in between until something happens."""
-        await asyncio.sleep(LEAST_S)
-        try:
-            await asyncio.wait_for(waker.wait(), BEAT_S - LEAST_S)
-        except TimeoutError:
-            return
-
-    async def _page(self, request: HttpRequest, asked: Asked) -> tuple[Page, int]:
-        """Rendered once a second for all who look at the same page with the same role."""
-        key = (request.params["site"], request.headers.get("busbar-user-role", ""), *asked.key)
-        async with self._making.setdefault(key, asyncio.Lock()):
-            known = self._cache.get(key)
-            if known is not None and time.monotonic() - known[0] < LEAST_S / 2:
-                return known[1], known[2]
-            page, position = await self._make(request, asked)
-            self._cache[key] = time.monotonic(), page, position
-        while len(self._cache) > CACHED:
-            old, _ = self._cache.popitem(last=False)
-            self._making.pop(old, None)
-        return page, position
+        """Until there are newer rows, ten seconds at most; how often a page is made is `make`'s matter."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEAT_S):
+                await waker.wait()
+        waker.clear()  # because: rows that come while the page is made wake it again
 
 
 class Teller:

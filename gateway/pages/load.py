@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
@@ -10,18 +11,17 @@ from core.messages.site import SiteConfig
 from gateway.pages import samples
 from gateway.pages.from_rows import (
     below_root,
-    by_session,
     departure,
     incident,
     limit,
-    meter,
     moment,
     night_vehicle,
+    of_vehicles,
     parts,
     sure,
     vehicle_row,
 )
-from gateway.pages.nights import DAY, HALF, evening_of, noon, window
+from gateway.pages.nights import DAY, evening_of, noon, window
 from gateway.pages.rows import PageRows
 from gateway.pages.steps import CROWD, limit_at, merged
 from gateway.pages.views import Departure, Incident, Limit, NightView, NowView, SiteLine, Step, VehicleRow
@@ -67,12 +67,12 @@ class Loader:
         ]
         return sorted(lines, key=lambda line: (-sum(not d.fine for d in line.departures), line.name))
 
-    async def departures(self, site: str, zone: str, day: date) -> tuple[Departure, ...]:
-        """The departures of a night by its evening's day: from noon to noon."""
+    async def departures(self, site: str, zone: str, day: date, **of: str) -> tuple[Departure, ...]:
+        """The departures of a night by its evening's day, from noon to noon; `vehicle=` only those of one."""
         begins, ends = noon(day, zone)
-        docs = await self.rows.between("readiness", site, begins, ends)
-        works = {w["work"]: w for w in await self.rows.between("work", site, begins - DAY, ends + DAY)}
-        fleet = {v["vehicle"]: v for v in await self.rows.of_site("vehicles", site)}
+        docs = await self.rows.between("readiness", site, begins, ends, **of)
+        works = {w["work"]: w for w in await self.rows.between("work", site, begins - DAY, ends + DAY, **of)}
+        fleet = {v["vehicle"]: v for v in await self.rows.of_site("vehicles", site, **of)}
         return tuple(departure(doc, works.get(doc["work"] or ""), fleet.get(doc["vehicle"])) for doc in docs)
 
     async def now(self, site: str, now: datetime, follow: str = "") -> NowView:
@@ -95,21 +95,25 @@ class Loader:
             parts=parts(config),
         )
 
-    async def incidents(self, site: str, *, resolved: bool = False) -> tuple[Incident, ...]:
-        """Open ones, worst and oldest first; or those that are over, newest first."""
-        docs = [d for d in await self.rows.of_site("incidents", site, limit=1000) if bool(d["resolved"]) == resolved]
-        found = [incident(doc) for doc in docs]
-        if resolved:
-            return tuple(sorted(found, key=lambda i: i.resolved or i.opened, reverse=True)[:100])
+    async def incidents(self, site: str) -> tuple[Incident, ...]:
+        """Open ones, worst and oldest first."""
+        found = [incident(doc) for doc in await self.rows.unfinished("incidents", site)]
         order = ("critical", "high", "medium", "low")
         return tuple(sorted(found, key=lambda i: (order.index(i.severity), i.opened)))
+
+    async def resolved(self, site: str, now: datetime) -> tuple[Incident, ...]:
+        """Those that ended since the noon before this night."""
+        zone = (await self.site(site))["zone"]
+        begins, _ = noon(evening_of(now, zone), zone)
+        docs = await self.rows.between("incidents", site, begins, now + DAY)
+        return tuple(incident(doc) for doc in docs if doc["resolved"])
 
     async def limits(self, row: Doc, begins: datetime, ends: datetime) -> tuple[Limit, ...]:
         """The envelope at the grid connection, with who set each step and when that was heard."""
         docs = await self.rows.between("envelope", row["id"], begins, ends)
         types = ("constraint.stated", "source.contacted")
         said = await self.rows.moments(row["id"], types, begins - DAY, ends)
-        stated, contacted = ([at for kind, at, _ in said if kind == of] for of in types)
+        stated, contacted = ([s for s in said if s.type == of] for of in types)
         steps = [limit(d, contacted if d["fallback"] else stated) for d in docs if d["node"] == row["node"]]
         if not steps and row.get("rating_kw") is not None:
             steps = [Limit(begins, ends, row["rating_kw"], "grid connection", why=row["message"])]
@@ -125,38 +129,42 @@ class Loader:
         sessions = await self.rows.between("sessions", site, first, last)
         begins, ends = window(of, zone, [sure(s["started"]) for s in sessions], [d.departs for d in departures])
         limits = await self.limits(row, begins - DAY, ends + DAY)
-        first_s, last_s = begins - HALF, min(now, ends) + HALF
-        meters = await self.rows.meters(site, first_s, last_s)
-        imported, gaps = meter(meters, "import", row["node"], now)
-        building, _ = meter(meters, "building", None, now)
-        if len(departures) > CROWD:
-            charged = by_session(await self.rows.means(site, first_s, last_s))
-        else:
-            charged = by_session(await self.rows.between("samples", site, first_s, last_s))
+        grid_meter = await self.rows.readings.meter(site, first, last, "import", row["node"])
+        hall_meter = await self.rows.readings.meter(site, first, last, "building")
+        read = self.rows.readings.means if len(departures) > CROWD else self.rows.readings.each
+        charged = await read(site, first, last)
         plans = await self.rows.newest_plans(site)
         offline = await self._offline(site, first, now)
         feeders = await self._feeders(row)
-        vehicles = tuple(
-            night_vehicle(d, sessions, charged, plans.get(d.vehicle), offline, feeders, now, ends) for d in departures
-        )
         later = self._building(site, max(now, begins), ends)
-        return NightView(
-            site=site,
-            name=row["name"],
-            zone=zone,
-            day=of,
-            now=now,
-            begins=begins,
-            ends=ends,
-            limits=limits,
-            imported=samples.clipped(samples.trimmed(imported, limits), begins, min(now, ends)),
-            import_planned=samples.summed([later, *(v.planned for v in vehicles)]) if now < ends else (),
-            building=samples.clipped(building, begins, min(now, ends)),
-            building_planned=later,
-            vehicles=vehicles,
-            gaps=tuple(g for g in gaps if g.ends > begins and g.begins < ends),
-            follow=follow if any(v.departure.vehicle == follow for v in vehicles) else "",
-        )
+
+        def put_together() -> NightView:
+            imported, gaps = samples.held(grid_meter, now)
+            building, _ = samples.held(hall_meter, now)
+            own = of_vehicles(sessions)
+            vehicles = tuple(
+                night_vehicle(d, own.get(d.vehicle, ()), charged, plans.get(d.vehicle), offline, feeders, now, ends)
+                for d in departures
+            )
+            return NightView(
+                site=site,
+                name=row["name"],
+                zone=zone,
+                day=of,
+                now=now,
+                begins=begins,
+                ends=ends,
+                limits=limits,
+                imported=samples.clipped(samples.trimmed(imported, limits), begins, min(now, ends)),
+                import_planned=samples.summed([later, *(v.planned for v in vehicles)]) if now < ends else (),
+                building=samples.clipped(building, begins, min(now, ends)),
+                building_planned=later,
+                vehicles=vehicles,
+                gaps=tuple(g for g in gaps if g.ends > begins and g.begins < ends),
+                follow=follow if any(v.departure.vehicle == follow for v in vehicles) else "",
+            )
+
+        return await asyncio.to_thread(put_together)
 
     def _building(self, site: str, begins: datetime, ends: datetime) -> tuple[Step, ...]:
         """The building's reserve: what plans count with."""
@@ -170,11 +178,12 @@ class Loader:
         types = ("station.connected", "station.disconnected")
         out: dict[str, list[tuple[datetime, datetime]]] = {}
         lost: dict[str, datetime] = {}
-        for kind, at, station in await self.rows.moments(site, types, begins, now):
-            if station and kind == "station.disconnected":
-                lost.setdefault(station, at)
+        for noted in await self.rows.moments(site, types, begins, now):
+            station = noted.station
+            if station and noted.type == "station.disconnected":
+                lost.setdefault(station, noted.time)
             elif station and station in lost:
-                out.setdefault(station, []).append((lost.pop(station), at))
+                out.setdefault(station, []).append((lost.pop(station), noted.time))
         for station, at in lost.items():
             out.setdefault(station, []).append((at, now))
         return out
@@ -184,11 +193,11 @@ class Loader:
         parents = {n["id"]: n["parent"] for n in row["nodes"]}
         return {s["station"]: below_root(s["node"], parents) for s in await self.rows.of_site("stations", row["id"])}
 
-    async def vehicles(self, site: str, now: datetime) -> list[VehicleRow]:
-        """The whole fleet, and strangers that a reading named."""
+    async def vehicles(self, site: str, now: datetime, **of: str) -> list[VehicleRow]:
+        """The whole fleet, and strangers that a reading named; `vehicle=` only one."""
         row = await self.site(site)
         departures: dict[str, Departure] = {}
-        for d in await self.departures(site, row["zone"], evening_of(now, row["zone"])):
+        for d in await self.departures(site, row["zone"], evening_of(now, row["zone"]), **of):
             known = departures.get(d.vehicle)
             if known is None or known.final:
                 departures[d.vehicle] = d
@@ -199,5 +208,5 @@ class Loader:
         }
         return [
             vehicle_row(doc, departures.get(doc["vehicle"]), bays.get((doc["station"], doc["evse"])), now)
-            for doc in await self.rows.of_site("vehicles", site)
+            for doc in await self.rows.of_site("vehicles", site, **of)
         ]

@@ -26,6 +26,7 @@ SITE_PAGES = {
     "/s/{site}/stations/{id}": "station",
     "/s/{site}/incidents": "incidents",
     "/s/{site}/incidents/{id}": "incident",
+    "/s/{site}/sessions/{id}": "session",
     "/why/{id}": "why",
 }
 
@@ -34,9 +35,10 @@ def mount(hub: Hub) -> None:
     """Serve the pages on the hub's HTTP host, over the API's read models; called once, after the API is mounted."""
     renderer = Renderer()
     loader = Loader(PageRows(hub.api.models), lambda site: hub.feed.directory.configs.get(site))
-    handlers = Handlers(hub, loader, Details(loader, hub.api.reads.bodies), renderer, _version())
+    details = Details(loader, hub.api.reads.bodies, hub.api.reads.state)
+    handlers = Handlers(hub, loader, details, renderer, _version())
     handlers.live = Live(handlers.make, hub.clock.now, renderer.names["live.js"], handlers.look)
-    hub.feed.follow(handlers.live.take)
+    hub.api.models.applied.append(handlers.live.take)
     hub.http.error_pages["pages"] = handlers.problem
     _routes(hub, handlers)
 

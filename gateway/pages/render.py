@@ -95,6 +95,7 @@ class Renderer:
             "SHAPES": SHAPES,
             "TINTS": TINTS,
             "board": board.board,
+            "needing": board.needing,
             "quarters": board.quarters,
             "night_svg": lambda view: Markup(picture.night_svg(view)),  # noqa: S704 because: it escapes by itself
             "key_lines": picture.key_lines,

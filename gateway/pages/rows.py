@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Integer, and_, cast, func, or_, select, type_coerce
+from sqlalchemy import and_, func, or_, select
 
+from gateway.pages.readings import Readings
 from gateway.readmodels import ReadModels
+from gateway.readmodels.queries import IN_ONE
 from gateway.readmodels.rows import Doc, stamp
 from gateway.readmodels.tables import CONCEPTS, messages
 
-MEAN_US = 300_000_000
-"""Microseconds of a mean: the picture's grain."""
 MANY = 200_000
 """More rows than any page shows; a bound, not a page."""
+PARSED = 10_000
+"""Documents that are kept parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A message as the index has it: its type and id, when, who said it, about which station."""
+
+    type: str
+    id: str
+    time: datetime
+    source: str
+    station: str | None
 
 
 class PageRows:
@@ -24,19 +39,31 @@ class PageRows:
 
     def __init__(self, models: ReadModels) -> None:
         self.models = models
+        self.readings = Readings(models)
+        self._parsed: OrderedDict[str, Doc] = OrderedDict()
 
     @property
     def position(self) -> int:
         """The last record that the rows know."""
         return self.models.seq
 
-    async def of_site(self, name: str, site: str, *, limit: int = MANY, **equal: str) -> list[Doc]:
+    async def of_site(self, name: str, site: str, **equal: str) -> list[Doc]:
         """All rows of a concept at a site, in its order."""
+        return await self.first(MANY, name, site, **equal)
+
+    async def first(self, limit: int, name: str, site: str, **equal: str) -> list[Doc]:
+        """The first rows of a concept at a site."""
         table = CONCEPTS[name]
         query = select(table.c.doc).where(table.c.site == site).order_by(table.c.rank, table.c.key).limit(limit)
         for column, value in equal.items():
             query = query.where(table.c[column] == value)
         return await self._docs(query)
+
+    async def unfinished(self, name: str, site: str) -> list[Doc]:
+        """Rows that have no end yet."""
+        table = CONCEPTS[name]
+        query = select(table.c.doc).where(table.c.site == site, table.c.ends.is_(None))
+        return await self._docs(query.order_by(table.c.rank, table.c.key).limit(MANY))
 
     async def between(self, name: str, site: str, begins: datetime, ends: datetime, **equal: str) -> list[Doc]:
         """Rows that overlap a window; one without an end goes on."""
@@ -50,33 +77,6 @@ class PageRows:
             query = query.where(table.c[column] == value)
         return await self._docs(query.order_by(table.c.rank, table.c.key).limit(MANY))
 
-    async def means(self, site: str, begins: datetime, ends: datetime) -> list[Doc]:
-        """Power of every session in means of five minutes: what a picture of many vehicles needs of its readings."""
-        table = CONCEPTS["samples"]
-        postgres = self.models.engine.dialect.name == "postgresql"
-        doc = cast(table.c.doc, JSON) if postgres else type_coerce(table.c.doc, JSON)
-        power, slot = doc["power_kw"].as_float(), table.c.rank / MEAN_US
-        query = (
-            select(table.c.session, func.min(table.c.begins).label("time"), func.avg(power).label("power_kw"))
-            .where(table.c.site == site, table.c.session.is_not(None), power.is_not(None))
-            .where(table.c.begins >= stamp(begins), table.c.begins < stamp(ends))
-            .group_by(table.c.session, func.floor(slot) if postgres else cast(slot, Integer))
-            .order_by(table.c.session, "time")
-        )
-        async with self.models.reading() as connection:
-            return [dict(row._mapping) for row in await connection.execute(query)]
-
-    async def meters(self, site: str, begins: datetime, ends: datetime) -> list[Doc]:
-        """Readings of the site's own meters."""
-        table = CONCEPTS["samples"]
-        query = select(table.c.doc).where(
-            table.c.site == site,
-            table.c.session.is_(None),
-            table.c.begins >= stamp(begins),
-            table.c.begins < stamp(ends),
-        )
-        return await self._docs(query.order_by(table.c.rank))
-
     async def newest_plans(self, site: str) -> dict[str, Doc]:
         """The newest assignment of each vehicle."""
         table = CONCEPTS["allocations"]
@@ -89,11 +89,35 @@ class PageRows:
         query = select(table.c.doc).join(first, and_(table.c.vehicle == first.c.vehicle, table.c.rank == first.c.rank))
         return {doc["vehicle"]: doc for doc in await self._docs(query.where(table.c.site == site))}
 
+    async def counted(self, site: str, station: str, session: str, begins: datetime, ends: datetime) -> dict[str, int]:
+        """How many messages of each type name a session, and (`evidence`) how many frames its station meanwhile."""
+        types = select(messages.c.type, func.count().label("many")).where(
+            messages.c.site == site, messages.c.session == session
+        )
+        frames = select(func.count()).where(
+            messages.c.type.in_(["evidence.received", "evidence.sent"]),
+            messages.c.station == station,
+            messages.c.time >= stamp(begins),
+            messages.c.time <= stamp(ends),
+        )
+        async with self.models.reading() as connection:
+            found = {row.type: int(row.many) for row in await connection.execute(types.group_by(messages.c.type))}
+            found["evidence"] = int((await connection.execute(frames)).scalar_one())
+        return found
+
     async def one(self, name: str, key: str) -> Doc | None:
         """One row by its key."""
         table = CONCEPTS[name]
         found = await self._docs(select(table.c.doc).where(table.c.key == key))
         return found[0] if found else None
+
+    async def many(self, name: str, keys: Sequence[str]) -> list[Doc]:
+        """Rows by their keys; those that are not there are missing."""
+        table, found = CONCEPTS[name], []
+        wanted = list(dict.fromkeys(keys))
+        for start in range(0, len(wanted), IN_ONE):
+            found += await self._docs(select(table.c.doc).where(table.c.key.in_(wanted[start : start + IN_ONE])))
+        return found
 
     async def sites(self) -> list[Doc]:
         """Every site that was ever configured."""
@@ -101,20 +125,34 @@ class PageRows:
         return await self._docs(select(table.c.doc).order_by(table.c.key))
 
     async def moments(
-        self, site: str, types: Sequence[str], begins: datetime, ends: datetime
-    ) -> list[tuple[str, datetime, str | None]]:
-        """(type, time, station) of messages of these types in a window, oldest first."""
+        self, site: str, types: Sequence[str], begins: datetime, ends: datetime, **equal: str
+    ) -> list[Noted]:
+        """Messages of these types in a window, oldest first; `equal` are coordinates."""
         query = (
-            select(messages.c.type, messages.c.time, messages.c.station)
+            select(messages.c.type, messages.c.id, messages.c.time, messages.c.source, messages.c.station)
             .where(messages.c.site == site, messages.c.type.in_(list(types)))
             .where(messages.c.time >= stamp(begins), messages.c.time < stamp(ends))
             .order_by(messages.c.time, messages.c.seq)
             .limit(MANY)
         )
+        for column, value in equal.items():
+            query = query.where(messages.c[column] == value)
         async with self.models.reading() as connection:
             found = (await connection.execute(query)).all()
-        return [(row.type, datetime.fromisoformat(row.time), row.station) for row in found]
+        return [Noted(row.type, row.id, datetime.fromisoformat(row.time), row.source, row.station) for row in found]
 
     async def _docs(self, query: Any) -> list[Doc]:
         async with self.models.reading() as connection:
-            return [json.loads(text) for text in (await connection.execute(query)).scalars()]
+            found = [self._doc(text) for text in (await connection.execute(query)).scalars()]
+        while len(self._parsed) > PARSED:
+            self._parsed.popitem(last=False)
+        return found
+
+    def _doc(self, text: str) -> Doc:
+        """The document of a row; most rows are the same as a second ago, and nobody changes what is read here."""
+        known = self._parsed.get(text)
+        if known is None:
+            known = self._parsed[text] = json.loads(text)
+        else:
+            self._parsed.move_to_end(text)
+        return known

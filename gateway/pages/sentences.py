@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.messages import words
-from gateway.pages.views import ConnectorRow, Incident, StationView, VehicleRow
+from gateway.pages.views import ConnectorRow, Incident, SessionView, StationView, VehicleRow
 from gateway.pages.words import plural
 
 
@@ -34,6 +34,16 @@ def station_sentence(view: StationView) -> str:
     measured = [c.kw for c in view.connectors if c.kw is not None]
     gives = f" It gives {words.amount(sum(measured), 'kW')}, asked {words.amount(asked, 'kW')}." if measured else ""
     return f"{view.station} is connected{obeys or (' and obeys' if row.wish == 'confirmed' else '')}.{gives}"
+
+
+def session_sentence(view: SessionView) -> str:
+    """Like `BUS-142 charged 177 kWh at CP-10, from 22:43 to 05:12`."""
+    who = view.vehicle or "An unknown vehicle"
+    begins = words.moment(view.begins, view.zone, now=view.now)
+    energy = words.amount(view.energy_kwh, "kWh")
+    if view.ends is None:
+        return f"{who} charges at {view.station} since {begins}: {energy} so far."
+    return f"{who} charged {energy} at {view.station}, from {begins} to {words.moment(view.ends, view.zone, now=view.now)}."
 
 
 def vehicles_sentence(rows: Sequence[VehicleRow]) -> str:

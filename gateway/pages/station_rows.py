@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from gateway import terms
+from gateway.ceilings import Connector
 from gateway.pages.from_rows import moment, sure
 from gateway.pages.vehicle_rows import level
 from gateway.pages.views import ConnectorRow, Incident
@@ -15,8 +17,10 @@ BAD_STEPS = ("rejected", "unanswered", "mismatched")
 BAD_STATES = ("faulted", "unavailable")
 
 
-def connectors_of(doc: Doc, trouble: Incident | None, now: datetime) -> list[ConnectorRow]:
-    """A station's connectors in order; `trouble` is its worst open incident."""
+def connectors_of(
+    doc: Doc, trouble: Incident | None, now: datetime, most: Mapping[Connector, float]
+) -> list[ConnectorRow]:
+    """A station's connectors in order; `trouble` is its worst open incident, `most` the ceilings in force."""
     command = doc.get("command") or {}
     bad = (
         not doc["connected"]
@@ -36,7 +40,7 @@ def connectors_of(doc: Doc, trouble: Incident | None, now: datetime) -> list[Con
             by=bay.get("by") or "",
             asked_kw=_wished(doc, int(evse), now),
             kw=bay["measured_kw"],
-            max_kw=bay["max_kw"],
+            most_kw=most.get((doc["station"], int(evse))),
             wish=command.get("step", ""),
             wish_at=moment(command.get("time")),
             last_frame=moment(doc["last_seen"]),
@@ -52,7 +56,9 @@ def _status(doc: Doc, bay: Mapping[str, Any]) -> str:
     if not doc["connected"]:
         return "silent" if doc["since"] else "never connected"
     state = bay.get("charging_state")
-    return str(state or bay["status"]).replace("_", " ")
+    if not state and bay["status"] == "occupied" and (bay["measured_kw"] or 0) > 0:
+        state = "charging"  # because: OCPP 2 says so in its transaction, not at its connector
+    return terms.term(terms.STATES, state or bay["status"])
 
 
 def _wished(doc: Doc, evse: int, now: datetime) -> float | None:

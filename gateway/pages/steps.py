@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
@@ -42,7 +43,12 @@ class Grid:
 
     def measured(self, slot: int) -> bool:
         """Whether the slot lies before now."""
-        return self.edges[slot + 1] <= self.now_s
+        return slot < self.planned_from
+
+    @property
+    def planned_from(self) -> int:
+        """The first slot that lies behind now; all before it are measured."""
+        return bisect_right(self.edges, self.now_s) - 1
 
 
 def grid(begins: datetime, ends: datetime, now: datetime, splits: Iterable[datetime] = ()) -> Grid:
@@ -90,8 +96,8 @@ def joined(
     measured: Sequence[Step], planned: Sequence[Step], on: Grid, how: Literal["mean", "spread"] = "spread"
 ) -> Values:
     """Measured before now, planned from now on."""
-    then, later = sample(measured, on, how, until=on.now_s), sample(planned, on, how)
-    return [then[i] if on.measured(i) else later[i] for i in range(len(then))]
+    cut = on.planned_from
+    return sample(measured, on, how, until=on.now_s)[:cut] + sample(planned, on, how)[cut:]
 
 
 def value_at(steps: Sequence[Step], moment: datetime) -> float | None:
@@ -109,16 +115,15 @@ def merged(limits: Sequence[Limit]) -> tuple[Limit, ...]:
     out: list[Limit] = []
     for limit in sorted(limits, key=lambda s: s.begins):
         last = out[-1] if out else None
-        if last and (last.kw, last.source, last.fallback, last.ends) == (
-            limit.kw,
-            limit.source,
-            limit.fallback,
-            limit.begins,
-        ):
-            out[-1] = Limit(last.begins, limit.ends, last.kw, last.source, last.fallback, last.heard, last.why)
+        if last and last.ends == limit.begins and _alike(last, limit):
+            out[-1] = replace(last, ends=limit.ends)
         else:
             out.append(limit)
     return tuple(out)
+
+
+def _alike(one: Limit, other: Limit) -> bool:
+    return (one.kw, one.source, one.fallback) == (other.kw, other.source, other.fallback)
 
 
 @dataclass(frozen=True, slots=True)

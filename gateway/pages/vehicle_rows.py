@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from core.messages import words
+from gateway import terms
 from gateway.pages.from_rows import moment, sure
 from gateway.pages.samples import of_plan
 from gateway.pages.views import Charge, Row, SessionRow, Step, VehicleRow
@@ -50,25 +51,41 @@ def inputs(need: Doc | None) -> tuple[Row, ...]:
     """What a requirement was computed from, its results first."""
     if need is None:
         return ()
+    why = need["message"]
     rows = [
-        Row("goal", words.percent(need["soc_goal"], up=True), "requirement", why=need["message"]),
-        Row("consumption", words.amount(need["consumption_kwh"], "kWh", up=True), "requirement"),
-        Row("reserve", words.amount(need["reserve_kwh"], "kWh", up=True), "requirement"),
+        Row("charge needed", words.percent(need["soc_goal"], up=True), "computed from all below", why=why),
+        Row("energy for its work", words.amount(need["consumption_kwh"], "kWh", up=True), "computed", why=why),
+        Row("reserve", words.amount(need["reserve_kwh"], "kWh", up=True), "policy", why=why),
     ]
-    return (*rows, *(_input(item) for item in need["inputs"] if item.get("value") is not None))
+    return (*rows, *(_input(item, why) for item in need["inputs"] if _counts(item)))
 
 
-def _input(item: Mapping[str, Any]) -> Row:
+def _counts(item: Mapping[str, Any]) -> bool:
+    """What is not stated or adds nothing is left out; the energy for its work stands above."""
+    return item.get("value") not in (None, 0.0) and item["name"] != "consumption_kwh"
+
+
+def _input(item: Mapping[str, Any], why: str) -> Row:
     """An input in words: its unit stands at its value, not at its name."""
     unit = UNITS.get(item.get("unit") or "", item.get("unit") or "")
-    name = str(item["name"]).replace("_", " ")
-    for suffix in (" kwh", " km", " c"):
-        name = name.removesuffix(suffix) if unit and " per " not in name else name
-    return Row(name, _value(name, item["value"], unit), item.get("source") or "", moment(item.get("measured")))
+    value = _value(item["name"], item["value"], unit)
+    return Row(terms.term(terms.INPUTS, item["name"]), value, _source(item), moment(item.get("measured")), why)
+
+
+def _source(item: Mapping[str, Any]) -> str:
+    """`block 1042 of 2026-11-26, as the sum of its links`: of a work by its name and how it knows; all else as it is."""
+    source = item.get("source") or ""
+    name, _, origin = source.removeprefix("work ").partition(": ")
+    if not source.startswith("work "):
+        return str(source)
+    _, day, block = f"{name}::".split(":")[:3]
+    told = f"block {block} of {day}" if block else name
+    how, plus, rest = origin.partition(" + ")
+    return f"{told}, {terms.term(terms.DISTANCES, how)}{plus}{rest}" if origin else told
 
 
 def _value(name: str, value: Any, unit: str) -> str:
-    if isinstance(value, int | float) and not unit and name.split()[0] in SHARES:
+    if isinstance(value, int | float) and not unit and name.split("_")[0] in SHARES:
         return words.percent(float(value))
     shown = f"{value:,.3g}" if isinstance(value, float) and abs(value) < 1000 else str(value)
     return f"{shown}{words.NBSP}{unit}" if unit else shown
@@ -82,8 +99,8 @@ def to_go(need: Doc | None, soc: float | None) -> float | None:
     return float(max(0.0, need["soc_goal"] - soc) * need["capacity_kwh"] * losses)
 
 
-def changes(plans: Sequence[Doc], zone: str, now: datetime) -> tuple[Row, ...]:
-    """Each decision that moved the power asked for, newest first."""
+def changes(plans: Sequence[Doc], whole: Mapping[str, Doc], zone: str, now: datetime) -> tuple[Row, ...]:
+    """Each decision that moved the power asked for, newest first; `whole` are the plans by id, which say what they were for."""
     out = []
     for before, plan in pairwise([None, *plans]):
         assert plan is not None
@@ -93,9 +110,18 @@ def changes(plans: Sequence[Doc], zone: str, now: datetime) -> tuple[Row, ...]:
             continue
         name = words.amount(has, "kW") if had is None else f"{words.amount(had, 'kW')} → {words.amount(has, 'kW')}"
         ready = moment(plan["ready_at"])
-        told = plan.get("reason") or (f"ready at {words.moment(ready, zone, now=now)}" if ready else plan["outcome"])
-        out.append(Row(name, str(told), f"{words.amount(plan['planned_kwh'], 'kWh')} planned", at, plan["message"]))
+        told = f"{words.amount(plan['planned_kwh'], 'kWh')} planned"
+        told += f", ready at {words.moment(ready, zone, now=now)}" if ready else ""
+        out.append(Row(name, _because(plan, whole.get(plan["plan"])), told, at, plan["message"]))
     return tuple(reversed(out[-CHANGES:]))
+
+
+def _because(plan: Doc, whole: Doc | None) -> str:
+    """The reason that the assignment gives, else what its plan was made for."""
+    triggers = [terms.term(terms.TRIGGERS, t) for t in (whole or {}).get("triggers", ())]
+    return str(
+        plan.get("reason") or (words.listed(triggers) if triggers else terms.term(terms.OUTCOMES, plan["outcome"]))
+    )
 
 
 def level(plan: Doc, at: datetime) -> float | None:

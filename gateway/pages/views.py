@@ -27,6 +27,8 @@ class Limit:
     kw: float
     source: str
     fallback: bool = False
+    by: str = ""
+    """The protocol by which the source said so, by its published name."""
     heard: datetime | None = None
     """When the source said so; for a fallback: its last sign of life."""
     why: str = ""
@@ -57,9 +59,13 @@ class Departure:
     final: bool = False
     block: str = ""
     bay: str = ""
+    since: datetime | None = None
+    """When it came into this state."""
     ready_at: datetime | None = None
-    """When the goal is reached, or since when it is; None: not in time, or unknown."""
+    """When the goal is reached; None: not in time, or unknown."""
     left: datetime | None = None
+    code: str = ""
+    """Of its first reason."""
     sentence: str = ""
     next: str = ""
     why: str = ""
@@ -189,6 +195,36 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What one owner says of a session: whose decision it is, in words, when, and the message that says so."""
+
+    owner: str
+    text: str
+    at: datetime | None
+    why: str
+    page: str = ""
+    """A page of the site that shows more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One charging session, and everybody who speaks of it by its id."""
+
+    site: str
+    zone: str
+    now: datetime
+    session: str
+    station: str
+    vehicle: str
+    begins: datetime
+    ends: datetime | None
+    energy_kwh: float | None
+    soc_start: float | None
+    soc: float | None
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VehicleView:
     """One bus: will it leave charged, and why (not)."""
 
@@ -225,7 +261,8 @@ class ConnectorRow:
     by: str = ""
     asked_kw: float | None = None
     kw: float | None = None
-    max_kw: float | None = None
+    most_kw: float | None = None
+    """Its ceiling: the most that it may draw now, by everything that may be in force in it."""
     wish: str = ""
     """What the last wish became."""
     wish_at: datetime | None = None
@@ -273,8 +310,12 @@ class WhyNode:
     at: datetime
     source: str
     causes: tuple[WhyNode, ...] = ()
-    rest: tuple[tuple[str, int], ...] = ()
-    """Further causes by kind, only counted."""
+    more: int = 0
+    """Further causes, only counted."""
+    again: bool = False
+    """Its causes stand elsewhere in the same tree."""
+    raw: str = ""
+    """Of evidence: how the frame begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from core.messages import words
@@ -46,6 +46,11 @@ def clock(moment: datetime, zone: str) -> str:
     return words.moment(moment, zone)
 
 
+def query_moment(moment: datetime) -> str:
+    """A moment as a query carries it: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 bus`, `2 buses`."""
     return f"{count:,}{words.NBSP}{one if count == 1 else many or one + 's'}"
@@ -74,7 +79,7 @@ def limit_words(limit: Limit, zone: str, *, kw: bool = True) -> str:
     """`260 kW grid operator, by OSCP`; a fallback is named with its last sign of life."""
     head = f"{words.amount(limit.kw, 'kW')} " if kw else ""
     if not limit.fallback:
-        return f"{head}{limit.source}"
+        return f"{head}{limit.source}{f', by {limit.by}' if limit.by else ''}"
     since = f", no signal since {clock(limit.heard, zone)}" if limit.heard else f" of {limit.source}"
     return f"{head}fallback{since}"
 
@@ -138,12 +143,10 @@ def ready_words(departure: Departure, zone: str, now: datetime) -> str:
     """`since 22:40`, a time, `not in time`, or `?`."""
     if departure.state == "unknown":
         return words.UNKNOWN
-    if departure.ready_at is None and departure.state == "met":
-        return "ready"
+    if departure.state == "met":
+        return f"since {clock(departure.since, zone)}" if departure.since else "ready"
     if departure.ready_at is None:
         return "" if departure.final else ("not in time" if not departure.fine else words.UNKNOWN)
-    if departure.state == "met":
-        return f"since {words.moment(departure.ready_at, zone, now=now)}" if departure.ready_at <= now else "ready"
     if departure.ready_at <= now:
         return words.UNKNOWN  # because: it was to be ready by then and is not; the next assessment says when
     if departure.ready_at > departure.departs:

@@ -17,15 +17,14 @@ def located(rows: Rows, message: Message) -> dict[str, str]:
 
 
 def _node(rows: Rows, message: Message) -> str | None:
+    found: str | None = None
     if message.at.station is not None:
         station = rows.get("stations", f"{message.site}|{message.at.station}")
-        return station["node"] if station else None
-    site = rows.get("sites", message.site)
-    if site is None:
-        return None
-    body = message.body
-    if isinstance(body, EnvelopeComputed):
-        return site["node"]
-    if isinstance(body, ConstraintStated | SourceContacted | SourceStateChanged):
-        return site["sources"].get(body.source)
-    return None
+        found = station["node"] if station else None
+    elif (site := rows.get("sites", message.site)) is not None:
+        body = message.body
+        if isinstance(body, EnvelopeComputed):
+            found = site["node"]
+        elif isinstance(body, ConstraintStated | SourceContacted | SourceStateChanged):
+            found = site["sources"].get(body.source)
+    return found

@@ -30,7 +30,12 @@ AGAIN_S = 1.0
 GATHER_S = 0.05
 """Where nobody waits for rows, so long is gathered before the next transaction."""
 NAME = "main"
+DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
 TAKES: Mapping[str, concepts.Take] = {**concepts.TAKES, **physical.TAKES}
+
+
+class DatabaseUnusable(OSError):
+    """The address of the database names a kind or a driver that is not here."""
 
 
 class ReadModels:
@@ -38,7 +43,7 @@ class ReadModels:
 
     def __init__(self, url: str, gather_s: float = GATHER_S) -> None:
         self._gather_s = gather_s
-        self.engine: AsyncEngine = create_async_engine(url)
+        self.engine: AsyncEngine = _engine(url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine.sync_engine, "connect", _pragmas)
         self._rows = Rows()
@@ -137,7 +142,8 @@ class ReadModels:
         self._asked.clear()
         if not self._waiting:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), self._gather_s)
+                async with asyncio.timeout(self._gather_s):
+                    await self._asked.wait()
 
     async def catch_up(self, log: Log, until: int | None = None) -> None:
         """Apply everything that the log holds now (or up to `until`)."""
@@ -264,6 +270,18 @@ class ReadModels:
         """How many messages are indexed."""
         async with self.reading() as connection:
             return int((await connection.execute(select(func.count()).select_from(messages))).scalar_one())
+
+
+def _engine(url: str) -> AsyncEngine:
+    """The database's engine; an address without a driver gets the one that we know."""
+    kind, mark, rest = url.partition("://")
+    try:
+        return create_async_engine(f"{DRIVERS.get(kind, kind)}{mark}{rest}")
+    except (ImportError, SQLAlchemyError) as error:
+        named = f"the setting `database` cannot be used ({error})"
+        raise DatabaseUnusable(
+            f"{named}; next: write it as postgresql://USER@HOST/NAME, and install busbar-hub[postgresql]"
+        ) from error
 
 
 def _index(message: Message, position: Position) -> dict[str, Any]:

@@ -37,6 +37,7 @@ messages = Table(
     Index("messages_session", "session", "seq"),
     Index("messages_recorded", "site", "recorded"),
     Index("messages_work", "work", "seq"),
+    Index("messages_moment", "site", "type", "time"),
 )
 """Where each message stands; its body stays in the journal."""
 

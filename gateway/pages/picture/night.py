@@ -35,14 +35,17 @@ def night_file(view: NightView) -> str:
     ground = element("rect", class_="ground", width="100%", height="100%")
     head = element("style", _style()) + _shapes() + ground
     box = f"0 0 {FILE_WIDTH} {height + 16}"
+    signs = " · ".join(told for width, told in key_lines(view) if not width)
+    key = element("g", text(signs, LEFT, height + 4, "sm mut"), class_="night") if signs else ""
     return _root(
-        view, head + inner, xmlns="http://www.w3.org/2000/svg", viewBox=box, width=FILE_WIDTH, height=height + 16
+        view, head + inner + key, xmlns="http://www.w3.org/2000/svg", viewBox=box, width=FILE_WIDTH, height=height + 16
     )
 
 
-def key_lines(view: NightView) -> list[str]:
-    """What the signs in the narrow picture mean, and when it was received."""
-    return limits.key_lines(view, merged(view.limits))
+def key_lines(view: NightView) -> list[tuple[str, str]]:
+    """What the signs in the picture mean, and when it was received; each with the width in which it is needed."""
+    steps, on = _scaled(view)
+    return limits.key_lines(view, steps, on)
 
 
 def _root(view: NightView, content: str, **attributes: str | int) -> str:
@@ -60,11 +63,7 @@ def _root(view: NightView, content: str, **attributes: str | int) -> str:
 
 def _content(view: NightView) -> tuple[str, int]:
     """Everything inside, and its height in px."""
-    steps = merged(view.limits)
-    splits = [edge for step in steps for edge in (step.begins, step.ends)]
-    on_grid = grid(view.begins, view.ends, view.now, splits)
-    highest = max([s.kw for s in steps] + [s.kw for s in view.imported], default=100.0)
-    on = scale(on_grid, highest, view.zone)
+    steps, on = _scaled(view)
     order = sorted(view.vehicles, key=lambda v: (v.departure.departs, v.departure.vehicle))
     below, top = columns(view, on, ROWS) if crowded(view) else ("", 0.0)
     shown = _rows_of(view, order)
@@ -73,7 +72,7 @@ def _content(view: NightView) -> tuple[str, int]:
     bottom = begin + len(shown) * ROW
     heads = _heads(begin) if shown else ""
     drawn = (
-        _power(view, steps, on, on_grid)
+        _power(view, steps, on, on.grid)
         + axes.hours(view, on, bottom)
         + heads
         + below
@@ -82,6 +81,15 @@ def _content(view: NightView) -> tuple[str, int]:
         + axes.now(view, on, bottom)
     )
     return element("g", drawn, aria_hidden="true") + links, round(bottom) + 26
+
+
+def _scaled(view: NightView) -> tuple[tuple[Limit, ...], Scale]:
+    """The steps of the limit, and the scale on which everything is drawn."""
+    steps = merged(view.limits)
+    splits = [edge for step in steps for edge in (step.begins, step.ends)]
+    on_grid = grid(view.begins, view.ends, view.now, splits)
+    highest = max([s.kw for s in steps] + [s.kw for s in view.imported], default=100.0)
+    return steps, scale(on_grid, highest, view.zone)
 
 
 def _rows_of(view: NightView, order: Sequence[NightVehicle]) -> list[NightVehicle]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -182,6 +183,20 @@ def test_a_shortage_is_told_with_its_limits_and_adds_up() -> None:
     assert shortage.passed_kwh == pytest.approx(sum(limit.kwh for limit in shortage.limits))
     assert shortage.missing_kwh == pytest.approx(shortage.needed_kwh - shortage.passed_kwh)
     assert set(shortage.vehicles) >= {o.vehicle for o in body.outcomes if not o.met}
+
+
+def test_a_cut_of_too_many_limits_is_told_with_the_last_ones_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = [segment("grid", NOW + timedelta(hours=h - 1), 1, 70, source=f"s{h}") for h in range(30)]
+    whole = planned(made(4, limit_kw=140, limits={"grid": hours}), ["slot"]).shortages[0]
+    monkeypatch.setattr(sys.modules[assign.__module__], "MAX_LIMITS", 4)
+    cut = planned(made(4, limit_kw=140, limits={"grid": hours}), ["slot"]).shortages[0]
+    rest = whole.limits[3:]
+    assert len(rest) > 1
+    assert cut.limits[:3] == whole.limits[:3]
+    (others,) = cut.limits[3:]
+    assert (others.node, others.source) == ("others", "several")
+    assert (others.begins, others.ends) == (min(r.begins for r in rest), max(r.ends for r in rest))
+    assert others.kwh == pytest.approx(sum(r.kwh for r in rest), abs=0.001)
 
 
 def test_the_missed_go_on_charging_after_their_deadline() -> None:

@@ -90,6 +90,26 @@ async def test_a_cap_that_means_nothing_is_refused(running: Running) -> None:
     assert await running.messages("station.limited") == []
 
 
+async def test_a_cap_above_what_a_charger_gives_is_refused_with_the_numbers(running: Running) -> None:
+    most = sum(c.max_kw for c in running.hub.controllers["depot"].state.topology.stations["CP-01"].connectors)
+    status, told, _ = await running.ask("POST", "/stations/CP-01/limit", {"kw": most + 30, "for_s": 60})
+    assert (status, told["type"]) == (409, "urn:busbar:problem:cap-above-rating")
+    assert f"at most {most:.0f}" in told["detail"] and f"{most + 30:.0f}" in told["detail"]
+    assert f"exactly {most:.0f}" in told["next"]
+    assert await running.messages("station.limited") == []
+    status, _, _ = await running.ask("POST", "/stations/CP-01/limit", {"kw": most, "for_s": 60})
+    assert status == 200
+
+
+async def test_a_cap_can_be_asked_about_without_being_stated(running: Running) -> None:
+    path = "/stations/CP-01/limit?dry_run=true"
+    status, told, reply = await running.ask("POST", path, {"kw": 0, "for_s": 60})
+    assert (status, told["dry_run"]) == (200, True)
+    assert [cost["reason"] for cost in told["costs"]] == ["cap_below_safe"]
+    assert "Busbar-Position" not in reply.headers
+    assert await running.messages("station.limited") == []
+
+
 async def test_a_station_is_let_in_with_a_password_and_no_power_of_its_own(running: Running) -> None:
     body = {"station": "CP-77", "site": "depot", "node": "P1", "connectors_kw": [90, 90]}
     status, told, _ = await running.ask("POST", "/stations", body)

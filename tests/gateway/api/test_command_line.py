@@ -44,8 +44,9 @@ async def test_a_broken_file_says_what_to_do_next(cli: Cli, tmp_path: Path) -> N
     file = tmp_path / "plan.csv"
     file.write_bytes(b"vehicle,departure\nB\xfcs,06:20\n")
     code, _, err = await cli("import", str(file))
-    assert code == 1
+    assert code == 2
     assert "UTF-8" in err
+    assert "plan.csv" in err
 
 
 async def test_acts_are_done_and_seen(cli: Cli) -> None:

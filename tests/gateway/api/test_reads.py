@@ -62,6 +62,7 @@ async def evening(running: Running) -> Running:
     await settle(running)
     metered = SessionMetered(transaction="7", energy_wh=3500, power_kw=40, soc=0.3)
     await append("depot", [heard(3, "ocpp1.6", "[3]", station), fact(metered, at, "ev3", seconds=60)])
+    await settle(running)
     wish = running.hub.controllers["depot"].state.dispatch.stations["CP-01"].wish
     assert wish is not None
     assert isinstance(wish.body, CommandWished)
@@ -247,7 +248,7 @@ async def test_why_leads_from_a_departure_to_the_evidence(evening: Running) -> N
     status, tree, _ = await evening.ask("GET", "/why/BUS-1")
     assert status == 200
     assert tree["type"] == "readiness.assessed"
-    assert tree["text"].startswith("BUS-1 at 06:20: ")
+    assert tree["text"].startswith("BUS-1 leaves at 06:20: ")
     types = set(_types(tree))
     assert {"requirement.computed", "work.planned", "evidence.received", "site.configured"} <= types
     status, tree, _ = await evening.ask("GET", "/why/station%3ACP-01?depth=2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +71,7 @@ async def test_a_body_above_its_bound_is_refused_and_the_next_request_is_served(
     running.host.route("POST", "/oscp/x", echo, 10)
     await running.open()
 
-    async def parts() -> asyncio.AsyncIterator[bytes]:  # type: ignore[name-defined]
+    async def parts() -> AsyncIterator[bytes]:
         for _ in range(3):
             yield b"12345"
 

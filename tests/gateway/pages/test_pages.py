@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
+from core.messages.words import amount
+from gateway.ceilings import ceilings
 from gateway.pages.render import CSP, Renderer
+from gateway.pages.rows import PageRows
 from tests.gateway.pages.conftest import Running, form_token
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,6 +25,7 @@ PAGES = (
     "/s/nord/stations",
     "/s/nord/stations/CP-02",
     "/s/nord/incidents",
+    "/s/nord/sessions/CP-01%2F7",
     "/why/BUS-142",
     "/sign-in",
     "/nowhere",
@@ -183,3 +189,83 @@ async def test_a_board_row_costs_at_most_a_kilobyte(shared: Running) -> None:
     rows = [r for r in body.split("<tr")[1:] if 'class=""' in r]
     assert rows
     assert all(len(row) <= 1100 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown", "hidden"),
+    [
+        ("/s/nord/vehicles?q=117", "BUS-117", "BUS-142"),
+        ("/s/nord/vehicles?state=unknown", "BUS-129", "BUS-142"),
+        ("/s/nord/stations?state=silent", "CP-02", "CP-01"),
+        ("/s/nord/stations?q=bus-129", "CP-03", "CP-01"),
+    ],
+)
+async def test_lists_filter_and_keep_the_answer_about_all(shared: Running, path: str, shown: str, hidden: str) -> None:
+    _, text, _ = await shared.get(path)
+    body = "".join(re.findall(r"<tbody>.*?</tbody>", text, re.S))
+    assert shown in body
+    assert hidden not in body
+    assert "show all" in text
+    _, whole, _ = await shared.get(path.partition("?")[0])
+    heading = re.compile(r"<h1>(.*?)</h1>")
+    assert heading.findall(text) == heading.findall(whole)
+
+
+async def test_a_filter_that_fits_nothing_says_so(shared: Running) -> None:
+    _, text, _ = await shared.get("/s/nord/vehicles?q=nobody")
+    assert "No bus fits." in text
+
+
+async def test_a_list_that_is_sorted_by_a_column_keeps_its_filter_in_the_links(shared: Running) -> None:
+    _, text, _ = await shared.get("/s/nord/stations?q=CP&sort=measured")
+    assert "/s/nord" in text
+    assert "?q=CP&amp;sort=-measured" in text
+
+
+async def test_at_most_is_the_ceiling_that_is_in_force_not_the_connectors_rating(shared: Running) -> None:
+    _, text, _ = await shared.get("/s/nord/stations/CP-01")
+    state = shared.hub.api.reads.state("nord")
+    most = ceilings(state, shared.hub.clock.now())[("CP-01", 1)]
+    cell = re.search(r'data-l="at most"[^>]*>([^<]*)<', text)
+    assert cell is not None
+    assert cell[1] == amount(most, "kW")
+
+
+async def test_an_incident_says_what_was_tried(shared: Running) -> None:
+    incidents = [d async for d in _incidents(shared)]
+    silent = next(d for d in incidents if d["kind"] == "charger_offline")
+    _, text, _ = await shared.get(f"/s/nord/incidents/{silent['incident']}")
+    plain = re.sub(r"<[^>]*>", " ", text)
+    assert "What was tried" in plain
+    assert "It lost its connection at 00:40." in plain
+    assert "The plan was made anew" in plain
+
+
+async def _incidents(running: Running) -> AsyncIterator[dict[str, Any]]:
+    for doc in await PageRows(running.hub.api.models).of_site("incidents", "nord"):
+        yield doc
+
+
+async def test_one_session_id_stands_in_what_everybody_says_of_it(shared: Running) -> None:
+    status, text, _ = await shared.get("/s/nord/sessions/CP-02%2F7")
+    assert status == 200
+    owners = re.findall(r'<tr><th scope="row">(\w+)</th>', text)
+    assert {"charging", "readiness", "plan", "limits", "incidents", "evidence"} <= set(owners)
+    assert "CP-02/7" in text
+    assert re.search(r"From \d\d:\d\d to 01:12 120\u00a0kW grid operator, by OSCP; .*: kept\.", text)
+    _, vehicle, _ = await shared.get("/s/nord/vehicles/BUS-117")
+    assert 'href="/s/nord/sessions/CP-02%2F7"' in vehicle
+
+
+async def test_an_unknown_session_is_404_with_the_nearest_one(shared: Running) -> None:
+    status, text, _ = await shared.get("/s/nord/sessions/CP-02%2F8")
+    assert status == 404
+    assert "CP-02/7" in text
+
+
+@pytest.mark.parametrize("path", ["/why/BUS-142", "/s/nord/vehicles/BUS-142", "/s/nord/stations", "/s/nord"])
+async def test_no_bare_code_is_shown_to_a_person(shared: Running, path: str) -> None:
+    _, text, _ = await shared.get(path)
+    main = text[text.index("<main") : text.index("</main>")]
+    plain = re.sub(r"<[^>]*>", " ", re.sub(r"<(code|a|script)\b.*?</\1>", "", main, flags=re.S))
+    assert re.findall(r"\b[a-z]+_[a-z_]+\b", plain) == []

@@ -130,7 +130,7 @@ def test_nothing_measured_is_drawn_after_now() -> None:
     liar = replace(view, imported=(*view.imported, Step(moment("03:00"), moment("04:00"), 500.0)))
     assert 'class="ln import" d="' in night_svg(view)
     solid = re.compile(r'class="ln import" d="([^"]*)"')
-    assert solid.search(night_svg(view)).group(1) == solid.search(night_svg(liar)).group(1)  # type: ignore[union-attr]
+    assert solid.search(night_svg(view)).group(1) == solid.search(night_svg(liar)).group(1)
     on = grid(view.begins, view.ends, view.now)
     values = sample(liar.imported, on, "most", until=on.now_s)
     assert all(value is None for i, value in enumerate(values) if not on.measured(i))
@@ -167,11 +167,25 @@ def test_a_limit_that_falls_is_named_with_its_source() -> None:
     drawn = texts(night_svg(night(16)))
     assert "260\u00a0kW grid operator, by OSCP" in drawn
     assert "260 ②" in drawn
-    assert "② grid operator, by OSCP, received 23:30" in key_lines(night(16))
+    assert "② grid operator, by OSCP, received 23:30" in [text for _, text in key_lines(night(16))]
 
 
 def test_a_fallback_is_named_with_its_last_sign_of_life() -> None:
-    assert any("fallback, no signal since 03:10" in line for line in key_lines(with_fallback()))
+    assert any("fallback, no signal since 03:10" in text for _, text in key_lines(with_fallback()))
+
+
+def test_a_fallback_too_short_for_its_name_is_named_in_the_wall_above_it_clear_of_every_limit() -> None:
+    view = with_fallback()
+    fallback = view.limits[2]
+    back = moment("03:30")
+    again = replace(view.limits[1], begins=back, ends=fallback.ends)
+    view = replace(view, limits=(*view.limits[:2], replace(fallback, ends=back), again, view.limits[3]))
+    on = scale_of(view)
+    (name,) = [e for e in tree(night_svg(view)).iter("text") if "fallback" in "".join(e.itertext())]
+    assert float(name.attrib["y"]) - 12 > TOP
+    assert float(name.attrib["y"]) < on.y(260) - 20
+    assert on.x(moment("00:30")) * 100 < float(name.attrib["x"].rstrip("%")) < on.x(moment("04:30")) * 100
+    assert "</tspan> fallback</text>" in night_file(view)
 
 
 def test_import_above_the_limit_is_filled_and_told_in_numbers() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from core.messages import Message
 from core.messages.vehicle import VehiclePlaced
 from gateway.settings.models import SiteSettings
 from tests.gateway.pages.conftest import TOKENS, Running, Start, field, form_token
@@ -14,13 +16,11 @@ from tests.gateway.pages.depot import depot, rest
 
 
 async def test_a_person_says_which_vehicle_stands_here(running: Running) -> None:
-    fields = {"token": await form_token(running), "vehicle": "BUS-129", "evse": "1", "why": "I stand before it"}
-    status, _, reply = await running.post("/s/nord/stations/CP-02/vehicle", fields)
-    assert (status, reply.headers["Location"]) == (303, "/s/nord/stations/CP-02")
-    facts = [
-        m async for r in running.log.read(0, follow=False) for m in r.messages if isinstance(m.body, VehiclePlaced)
-    ]
-    assert [(m.at.vehicle, m.at.station, m.at.evse) for m in facts] == [("BUS-129", "CP-02", 1)]
+    fields = {"token": await form_token(running), "vehicle": "BUS-142", "evse": "1", "why": "I stand before it"}
+    status, _, reply = await running.post("/s/nord/stations/CP-01/vehicle", fields)
+    assert (status, reply.headers["Location"]) == (303, "/s/nord/stations/CP-01")
+    facts = await placed(running)
+    assert [(m.at.vehicle, m.at.station, m.at.evse) for m in facts] == [("BUS-142", "CP-01", 1)]
     body = facts[0].body
     assert isinstance(body, VehiclePlaced)
     assert (body.who, body.why) == ("local", "I stand before it")
@@ -125,7 +125,10 @@ async def test_unreadable_read_models_show_the_last_known_state_with_its_age(
         raise OperationalError("select", {}, Exception("disk"))
 
     monkeypatch.setattr(running.hub.api.models, "reading", broken)
-    status, text, _ = await running.get("/s/nord")
+    async with asyncio.timeout(10):
+        while (found := await running.get("/s/nord"))[0] == 200:
+            await asyncio.sleep(0.1)  # because: what was made a moment ago still serves
+    status, text, _ = found
     assert status == 503
     assert "Last known, from 01:12" in re.sub(r"<[^>]*>", "", text)
     assert "BUS-117" in before
@@ -142,3 +145,21 @@ async def test_a_defect_is_a_page_with_a_reference_into_the_log(
     status, text, _ = await running.get("/s/nord")
     assert status == 500
     assert re.search(r"log entry http-\d+", text)
+
+
+async def test_an_act_that_lowers_somebodys_readiness_shows_the_numbers_first(running: Running) -> None:
+    fields = {"token": await form_token(running), "vehicle": "BUS-129", "evse": "1", "why": "seen"}
+    status, text, _ = await running.post("/s/nord/stations/CP-01/vehicle", fields)
+    plain = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))
+    assert status == 200
+    assert "Not done yet" in plain
+    assert re.search(r"BUS-142 06:20 : now met, then unknown . .*Next:", plain)
+    assert await placed(running) == []
+    assert 'value="seen"' in text
+    status, _, reply = await running.post("/s/nord/stations/CP-01/vehicle", fields | {"sure": field(text, "sure")})
+    assert (status, reply.headers["Location"]) == (303, "/s/nord/stations/CP-01")
+    assert [(m.at.vehicle, m.at.station) for m in await placed(running)] == [("BUS-129", "CP-01")]
+
+
+async def placed(running: Running) -> list[Message]:
+    return [m async for r in running.log.read(0, follow=False) for m in r.messages if isinstance(m.body, VehiclePlaced)]

@@ -1,16 +1,14 @@
-"""The read models over a journal in memory: applied once, made again with the same rows, waited for."""
+"""The read models over a journal in memory, in SQLite and in PostgreSQL: applied once, made again, waited for."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.schema import CreateTable
 
 from core.messages import Body, Message, Physical, compose, identify
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
@@ -23,7 +21,6 @@ from core.messages.vehicle import VehicleIdentified, VehicleRead
 from gateway.journal.memory import MemoryLog
 from gateway.readmodels import ReadModels, models, queries
 from gateway.readmodels.queries import Asked
-from gateway.readmodels.tables import METADATA
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
 BAY = Physical(station="CP-1", evse=1, connector=1)
@@ -91,8 +88,8 @@ class Kept:
 
 
 @pytest.fixture
-async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
-    made = Kept(MemoryLog(), ReadModels(f"sqlite+aiosqlite:///{tmp_path / 'rows.sqlite'}"))
+async def kept(url: str) -> AsyncIterator[Kept]:
+    made = Kept(MemoryLog(), ReadModels(url))
     await made.rows.open()
     yield made
     await made.rows.close()
@@ -233,10 +230,10 @@ async def test_a_failed_batch_leaves_nothing_behind(kept: Kept, monkeypatch: pyt
     assert (await kept.one("sessions", "CP-1/7"))["energy_kwh"] == 2.0
 
 
-async def test_reading_goes_on_where_it_ended(kept: Kept, tmp_path: Path) -> None:
+async def test_reading_goes_on_where_it_ended(kept: Kept, url: str) -> None:
     await kept.write(*EVENING[:4])
     await kept.rows.close()
-    kept.rows = ReadModels(f"sqlite+aiosqlite:///{tmp_path / 'rows.sqlite'}")
+    kept.rows = ReadModels(url)
     await kept.rows.open()
     assert (kept.rows.seq, kept.rows.moment) == (4, at(2))
     await kept.write(*EVENING[4:])
@@ -247,13 +244,11 @@ async def test_reading_goes_on_where_it_ended(kept: Kept, tmp_path: Path) -> Non
     await whole.close()
 
 
-async def test_rows_of_another_version_are_made_anew(
-    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rows_of_another_version_are_made_anew(kept: Kept, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await kept.write(*EVENING)
     await kept.rows.close()
     monkeypatch.setattr(models, "VERSION", "other")
-    kept.rows = ReadModels(f"sqlite+aiosqlite:///{tmp_path / 'rows.sqlite'}")
+    kept.rows = ReadModels(url)
     await kept.rows.open()
     assert kept.rows.seq == 0
     await kept.write()
@@ -290,12 +285,6 @@ async def test_a_file_that_cannot_be_read_is_put_aside_and_made_anew(tmp_path: P
     await rows.close()
 
 
-def test_the_same_statements_are_understood_by_postgresql() -> None:
-    dialect: Any = import_module("sqlalchemy.dialects.postgresql").dialect
-    for table in METADATA.sorted_tables:
-        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect()))
-
-
 async def test_who_waits_ends_the_gathering(tmp_path: Path) -> None:
     log, rows = MemoryLog(), ReadModels("sqlite+aiosqlite:///:memory:", 60)
     await rows.open()
@@ -310,3 +299,13 @@ async def test_who_waits_ends_the_gathering(tmp_path: Path) -> None:
     assert rows.seq < len(EVENING)
     assert await rows.reached(len(EVENING), 5)
     await rows.close()
+
+
+@pytest.mark.parametrize("url", ["oracle+nodriver://x/y", "no address"])
+def test_an_address_that_cannot_be_used_says_how_to_write_it(url: str) -> None:
+    with pytest.raises(models.DatabaseUnusable, match=r"next: write it as postgresql://"):
+        ReadModels(url)
+
+
+def test_an_address_without_a_driver_gets_the_one_that_we_know() -> None:
+    assert ReadModels("sqlite:///:memory:").engine.url.drivername == "sqlite+aiosqlite"

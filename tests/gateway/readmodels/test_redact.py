@@ -44,6 +44,25 @@ def test_evidence_and_quarantined_items_are_cleaned_inside() -> None:
     assert "TOKEN0001" not in json.dumps(redacted(data))
 
 
+def test_credentials_are_gone_wherever_a_frame_may_hold_one() -> None:
+    key = '[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"hunter2hunter2"}]'
+    told = '[3,"1",{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":"hunter2hunter2"}]}]'
+    variable = {
+        "variable": {"name": "BasicAuthPassword"},
+        "component": {"name": "c"},
+        "attributeValue": "hunter2hunter2",
+    }
+    report = {"variable": {"name": "BasicAuthPassword"}, "variableAttribute": [{"value": "hunter2hunter2"}]}
+    request = 'POST /x HTTP/1.1\nauthorization: Token hunter2hunter2\nCookie: hunter2hunter2\n\n{"password": "hunter2hunter2"}'
+    for text in (key, told, json.dumps([2, "1", "SetVariables", variable]), json.dumps([report]), request, key[:-3]):
+        assert "hunter2" not in frame(text), text
+    assert redacted({"Authorization": "Basic aHVudGVyMg==", "user": "anna"}) == {"Authorization": "***", "user": "anna"}
+
+
+def test_a_body_under_its_headers_is_cleaned_too() -> None:
+    assert frame('POST /x\n\n{"idTag": "TOKEN0001"}') == 'POST /x\n\n{"idTag": "…0001"}'
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)
@@ -53,7 +72,23 @@ def test_nothing_that_names_no_identifier_is_changed(data: object) -> None:
     text = json.dumps(data)
     if any(
         name in text.lower()
-        for name in ("tag", "token", "evccid", "emaid", "contract", "uid", "vid", "frame", "item", "raw")
+        for name in (
+            "tag",
+            "token",
+            "evccid",
+            "emaid",
+            "contract",
+            "uid",
+            "vid",
+            "frame",
+            "item",
+            "raw",
+            "authorization",
+            "password",
+            "cookie",
+            "key",
+            "variable",
+        )
     ):
         return
     assert redacted(data) == data
