@@ -51,7 +51,8 @@ def _reason(code: str, params: Mapping[str, Any], zone: str) -> str:
 def _readiness(message: Message, body: Any, zone: str) -> str:
     verb = "left at" if body.final else "leaves at"
     head = f"{body.vehicle} {verb} {words.moment(body.departs, zone)}: {term({}, body.state)}"
-    charge = f", {_of(words.percent(body.soc), words.percent(body.soc_goal, up=True))}"
+    goal = words.percent(body.soc_goal, up=True)
+    charge = f", {_of(words.percent(body.soc), goal)}" if body.soc is not None else f", {goal} needed"
     first = body.reasons[0] if body.reasons else None
     why = f". {_reason(first.code, {'vehicle': body.vehicle} | first.params, zone)}" if first else ""
     return f"{head}{charge}{why}"
@@ -64,9 +65,10 @@ def _of(had: str, goal: str) -> str:
 
 
 def _requirement(message: Message, body: Any, zone: str) -> str:
-    need = words.amount(body.plug_kwh, "kWh", up=True)
-    goal = words.percent(body.soc_goal, up=True)
-    return f"{body.vehicle} needs {need} by {words.moment(body.deadline, zone)} to leave with {goal}"
+    goal, by = words.percent(body.soc_goal, up=True), words.moment(body.deadline, zone)
+    if body.plug_kwh is None:
+        return f"{body.vehicle} must have {goal} by {by}; how much energy that is, nobody knows without its charge"
+    return f"{body.vehicle} needs {words.amount(body.plug_kwh, 'kWh', up=True)} by {by} to leave with {goal}"
 
 
 def _envelope(message: Message, body: Any, zone: str) -> str:
@@ -200,7 +202,8 @@ def _stated_assignment(message: Message, body: Any, zone: str) -> str:
 
 
 def _received(message: Message, body: Any, zone: str) -> str:
-    return f"Feed {body.feed} brought {body.stated} rows, {body.quarantined} were set aside"
+    rows = "1 row" if body.stated == 1 else f"{body.stated} rows"
+    return f"Feed {body.feed} brought {rows}; set aside: {body.quarantined}"
 
 
 def _imported(message: Message, body: Any, zone: str) -> str:

@@ -237,6 +237,8 @@ def _identified(rows: Rows, message: Message, body: VehicleIdentified) -> None:
     session = rows.get("sessions", bay["session"]) if bay["session"] else None
     if session is not None:
         _put_session(rows, session | {"vehicle": body.vehicle})
+        if body.vehicle is not None and session.get("charge"):
+            _charge_read(rows, message.site, body.vehicle, session["charge"])
 
 
 def _read(rows: Rows, message: Message, body: VehicleRead) -> None:
@@ -352,10 +354,18 @@ def _metered(rows: Rows, message: Message, body: SessionMetered) -> None:
             _keep_sample(rows, message, doc)
         _put_session(rows, doc)
     if vehicle is not None and body.soc is not None:
-        known = _vehicle(rows, message.site, vehicle)
-        if (known["soc_at"] or "") < (moment or ""):
-            said = {"soc": body.soc, "soc_at": moment, "soc_source": at.station, "soc_by": message.id}
-            _put_vehicle(rows, known | said)
+        _charge_read(rows, message.site, vehicle, _charge(message, body))
+
+
+def _charge(message: Message, body: SessionMetered) -> Doc:
+    return {"soc": body.soc, "soc_at": stamp(message.time), "soc_source": message.at.station, "soc_by": message.id}
+
+
+def _charge_read(rows: Rows, site: str, vehicle: str, charge: Doc) -> None:
+    """A vehicle's state of charge, where it is newer than what its row has."""
+    known = _vehicle(rows, site, vehicle)
+    if (known["soc_at"] or "") < (charge["soc_at"] or ""):
+        _put_vehicle(rows, known | charge)
 
 
 def _sampled(doc: Doc, message: Message, body: SessionMetered) -> bool:
@@ -368,6 +378,7 @@ def _sampled(doc: Doc, message: Message, body: SessionMetered) -> bool:
         doc["power_kw"] = body.power_kw
     if body.soc is not None:
         doc |= {"soc": body.soc, "soc_start": body.soc if doc["soc_start"] is None else doc["soc_start"]}
+        doc["charge"] = _charge(message, body)
     return True
 
 

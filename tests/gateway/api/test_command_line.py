@@ -74,7 +74,7 @@ async def test_why_trace_replay_and_rebuild(cli: Cli) -> None:
     await cli("departure", "add", "BUS-1", "06:20", "--km", "180")
     await cli("limit", "CP-01", "20", "--for", "2h")
     code, out, _ = await cli("why", "BUS-1")
-    assert (code, "BUS-1 at 06:20" in out) == (0, True), out
+    assert (code, "BUS-1 leaves at 06:20" in out) == (0, True), out
     code, out, _ = await cli("why", "station:CP-01")
     assert (code, "limits CP-01 to 20" in out) == (0, True)
     code, _, err = await cli("why", "NOBODY")

@@ -126,6 +126,25 @@ async def test_a_vehicle_stands_where_it_is_until_the_plug_is_out(kept: Kept) ->
     assert (bus["station"], bus["connector"], bus["soc"]) == (None, None, 0.32)
 
 
+async def test_what_a_charger_measured_before_the_vehicle_was_known_is_its_charge(kept: Kept) -> None:
+    bay, started = Physical(station="CP-1", evse=1, session="CP-1/7"), EVENING[:4]
+    named = say(VehicleIdentified(vehicle="BUS-1", by="token"), bay, 5)
+    await kept.write(*started, metered(3, 1000, 0, 0.29), named)
+    bus = await kept.one("vehicles", "depot|BUS-1")
+    assert (bus["soc"], bus["soc_source"]) == (0.29, "CP-1")
+    assert bus["soc_at"] == "2026-11-25T18:00:03.000000+00:00"
+
+
+async def test_facts_of_a_session_are_found_by_its_vehicle_also_those_before_it_was_known(kept: Kept) -> None:
+    bay = Physical(station="CP-1", evse=1, session="CP-1/7")
+    begun = say(SessionStarted(transaction="7"), bay, 2)
+    await kept.write(EVENING[0], begun)
+    await kept.write(say(VehicleIdentified(vehicle="BUS-1", by="token"), bay, 5))
+    found = await queries.message_page(kept.rows, Asked(equal={"vehicle": "BUS-1"}))
+    assert {row["type"] for row in found.rows} == {"session.started", "vehicle.identified"}
+    assert {row["node"] for row in found.rows} == {"GRID"}
+
+
 async def test_another_vehicle_at_a_bay_takes_the_place_of_the_first(kept: Kept) -> None:
     await kept.write(*EVENING, say(VehicleIdentified(vehicle="BUS-2", by="person"), BAY, 200))
     assert (await kept.one("vehicles", "depot|BUS-1"))["station"] is None
