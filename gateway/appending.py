@@ -11,8 +11,10 @@ from core.messages.station import StationDisconnected
 from core.ports import Clock, NotStored
 from gateway.clock import HeldClock
 from gateway.controller import SiteController
+from gateway.evidence import beside
 from gateway.feed import Feed
-from gateway.journal.log import Log, Writer
+from gateway.journal.log import Fenced, Full, Log, TooLarge, Writer
+from gateway.metrics import Metrics
 
 
 class GatewayJournal:
@@ -22,8 +24,13 @@ class GatewayJournal:
     record, its decision was read back, and every wish that follows was taken by its adapter.
     """
 
-    def __init__(self, log: Log, feed: Feed, clock: Clock, gateway: str, epoch: int) -> None:
+    def __init__(
+        self, log: Log, feed: Feed, clock: Clock, gateway: str, epoch: int, metrics: Metrics | None = None
+    ) -> None:
         self._log = log
+        self._metrics = metrics or Metrics()
+        self.trouble: str | None = None
+        """Why the last append was not stored; None after one that was."""
         self._feed = feed
         self._clock = clock
         self._gateway = gateway
@@ -48,19 +55,33 @@ class GatewayJournal:
         await writer.append([compose(body, id=identity, time=now, source=f"gateway:{self._gateway}", site=site)])
 
     async def append(self, site: str, messages: Sequence[Message]) -> Position:
-        """Store `messages`, in order, in one record; see `core.ports.Journal.append`."""
+        """Store `messages`, in order, in one record; large evidence beside it. See `core.ports.Journal.append`."""
         writer = self._writers.get(site)
         if writer is None:
             raise NotStored(f"this gateway does not serve the site {site!r}; next: declare it in the configuration")
         if isinstance(self._clock, HeldClock):
             with self._clock.settle(f"append:{site}:{messages[0].type if messages else ''}"):
-                position = await writer.append(messages)
+                position = await self._stored(writer, messages)
                 await self._settled(site, position.seq)
                 self._keep(messages)
         else:
-            position = await writer.append(messages)
+            position = await self._stored(writer, messages)
         for observer in self.appended:
             observer(messages)
+        return position
+
+    async def _stored(self, writer: Writer, messages: Sequence[Message]) -> Position:
+        try:
+            position = await writer.append(await beside(self._log, messages))
+        except TooLarge:
+            self._metrics.report("journal_append_failed", {"reason": "too_large"})
+            raise  # its sender's trouble, not the journal's
+        except (NotStored, Fenced) as error:
+            self.trouble = f"nothing can be stored: {error}"
+            self._metrics.report("journal_append_failed", {"reason": _reason(error)})
+            raise
+        self.trouble = None
+        self._metrics.report("journal_messages", by=len(messages))
         return position
 
     async def close(self) -> None:
@@ -81,3 +102,7 @@ class GatewayJournal:
         for message in messages:
             if message.type == StationDisconnected.TYPE:
                 self._clock.keep(f"lost:{message.at.station}")
+
+
+def _reason(error: NotStored | Fenced) -> str:
+    return "fenced" if isinstance(error, Fenced) else "full" if isinstance(error, Full) else "unavailable"

@@ -5,31 +5,49 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Literal
 
 from core.messages import Message, Position, compose, dump, identify
 from core.messages.base import digest
 from core.messages.command import CommandWished
+from core.messages.incident import IncidentOpened
+from core.messages.reasons import REASONS
 from core.messages.site import SiteConfig, SiteConfigured
 from core.ports import Clock, NotStored, Wish
-from core.site import Memo, SiteState, decide, fold, next_deadline
-from gateway.desired import LocalDesired
-from gateway.journal.log import Fenced, Log, Record, Writer
+from core.site import MOST, Memo, SiteState, decide, fold, next_deadline
+from core.starts import waiting
+from gateway.desired import LocalDesired, request_of
+from gateway.journal.log import Fenced, Log, Record, TooLarge, Writer
 
 logger = logging.getLogger(__name__)
 
 ROUNDS = 20
 """Decisions in a row without a new record from outside; more means that the core never comes to rest."""
+PARTS = 1_000
+"""Parts of decisions that were cut, in a row."""
+AGAIN = timedelta(seconds=10)
+"""A decision that failed, or was not stored, is tried again after so long, or with the next record."""
+FAILED = "controller_failed"
+"""The incident of a site that is not controlled."""
 
 
 class Restless(Exception):
     """The core decided again and again without anything new: a defect, told instead of filling the journal."""
 
 
+class Unfoldable(Exception):
+    """A record cannot be folded: whatever would follow from it is unknown, so that site is not decided for any more."""
+
+
 class SiteController:
-    """One per site. At most one decision record is in flight; the next is made only after it was read back."""
+    """One per site. At most one decision record is in flight; the next is made only after it was read back.
+
+    A defect of the core ends nothing but this site's decisions: `trouble` says so, an incident stands in the journal,
+    and the stations go on with what they were told, which ends in their safe level.
+    """
 
     def __init__(self, site: str, log: Log, desired: LocalDesired, clock: Clock) -> None:
         self.site = site
@@ -46,20 +64,70 @@ class SiteController:
         self._seen = 0
         self._rested = clock.now()
         self._task: asyncio.Task[None] | None = None
-        self.decided: list[Callable[[Record, float], None]] = []
+        self._caught: dict[str, Wish] = {}
+        self._most = MOST
+        self._lost = False
+        self._unfoldable: Unfoldable | None = None
+        self._failed = 0
+        """The last record about which nothing could be decided."""
+        self.trouble: str | None = None
+        """Why this site is not controlled at present, and what to do; None while it is."""
 
     def take(self, record: Record) -> None:
         """A record of the stream, in order; records of other sites only move `seen` on."""
+        if self._lost:
+            return
         self._records.append(record)
         self._arrived.set()
+        if self._task is None:
+            self.fold_rest()  # catching up: a year of records is not to wait in memory
+
+    def begin(self, state: SiteState, seq: int, wishes: Mapping[str, Wish]) -> None:
+        """Begin with what was folded up to that record; before anything is taken."""
+        self.state, self._seen, self._settled = state, seq, seq
+        self._caught = dict(wishes)
+
+    def fold_rest(self) -> None:
+        """Before the start and after the end: what was taken and not folded."""
+        try:
+            self._fold_all()
+        except Unfoldable as error:
+            self._unfoldable, self._lost = error, True
+
+    @property
+    def lost(self) -> bool:
+        """Whether a record could not be folded: nothing is folded any more."""
+        return self._lost
+
+    @property
+    def seen(self) -> int:
+        """The last record that was folded."""
+        return self._seen
+
+    @property
+    def wishes(self) -> Mapping[str, Wish]:
+        """The newest wish of every station, as folded."""
+        return {**self._caught, **self._desired.newest(self.site)}
 
     async def open(self, epoch: int) -> None:
         """Open the controller's subject of the site; from here on no second controller can write there."""
         self._writer = await self._log.writer(self.site, "ctl", epoch)
 
     async def configure(self, config: SiteConfig) -> None:
-        """Append `site.configured` if it differs from the folded one."""
+        """Append `site.configured` if it differs from the folded one, and if it is this process that decides."""
+        if self._writer is None:
+            return
+        try:
+            await self._configure(config)
+        except Unfoldable as error:
+            await self._fail(error)
+        if self._unfoldable is not None and self.trouble is None:
+            await self._fail(self._unfoldable)
+
+    async def _configure(self, config: SiteConfig) -> None:
         self._fold_all()
+        if self._lost:
+            return
         found = digest(config.model_dump(mode="json"))
         if self.state.configured is not None and self.state.configured[1] == found:
             return
@@ -76,10 +144,12 @@ class SiteController:
         await self._read_back(position.seq)
 
     def start(self) -> asyncio.Task[None]:
-        """Begin to decide."""
-        for station in self.state.dispatch.stations.values():
-            if station.wish is not None:
-                self._publish(station.wish, Position(0, 0))
+        """Begin to decide; where the subject was not opened another process decides, and this one only folds."""
+        for wish in self._caught.values():
+            self._desired.publish(wish)
+        self._caught.clear()
+        for request in filter(None, map(request_of, waiting(self.state.starts))):
+            self._desired.ask(request)
         self._task = asyncio.create_task(self._run(), name=f"controller:{self.site}")
         self._task.add_done_callback(lambda _: self._abandon())
         return self._task
@@ -93,7 +163,13 @@ class SiteController:
             await self._writer.close()
 
     async def settled(self, seq: int) -> None:
-        """Return when the record `seq` was folded, decided upon, and every wish that follows was delivered."""
+        """Return when the record `seq` was folded, decided upon, and every wish that follows was delivered.
+
+        Raises:
+            NotStored: this site is not controlled at present: it is stored, but nothing follows from it.
+        """
+        if self._lost or seq <= self._failed:
+            raise NotStored(str(self.trouble))
         if seq > self._settled:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((seq, future))
@@ -101,31 +177,77 @@ class SiteController:
 
     def _abandon(self) -> None:
         """Nobody waits for a controller that has ended: what it was to fold is stored, but nothing follows any more."""
+        self._release(NotStored(f"the controller of {self.site} has ended; next: see the log"))
+
+    def _release(self, error: NotStored) -> None:
         for _, future in self._waiting:
             if not future.done():
-                future.set_exception(NotStored(f"the controller of {self.site} has ended; next: see the log"))
+                future.set_exception(error)
         self._waiting.clear()
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         pending: asyncio.Future[Literal[True]] | None = None
-        while True:
+        try:
+            while True:
+                await self._step()
+                if self._records:
+                    continue
+                self._arrived.clear()
+                if pending is None or pending.done():
+                    pending = asyncio.ensure_future(self._arrived.wait())
+                with suppress(TimeoutError):
+                    await self._clock.wait(pending, self._deadline(), f"controller:{self.site}")
+        finally:
+            if pending is not None:
+                pending.cancel()
+
+    async def _step(self) -> None:
+        """Fold what came, and decide."""
+        if self._lost:
+            return
+        try:
             self._fold_all()
-            await self._decide()
+            if self._writer is not None:
+                await self._decide()
+        except Fenced:
+            raise
+        except Exception as error:  # noqa: BLE001 because: one site's defect stops neither the process nor other sites
+            await self._fail(error)
+        if self.trouble is None:
             self._settle()
-            if self._records:
-                continue
-            self._arrived.clear()
-            if pending is None or pending.done():
-                pending = asyncio.ensure_future(self._arrived.wait())
-            try:
-                await self._clock.wait(pending, self._deadline(), f"controller:{self.site}")
-            except TimeoutError:
-                continue
+
+    async def _fail(self, error: Exception) -> None:
+        """Say that this site is not controlled, once per cause, and let nobody wait for it."""
+        self._lost = self._lost or isinstance(error, Unfoldable)
+        self._memo, self._failed = Memo(), self._seen
+        told = f"{type(error).__name__}: {error}"[:500]
+        known, self.trouble = self.trouble, f"the site {self.site} is not controlled: {told}; next: see `busbar doctor`"
+        self._release(NotStored(self.trouble))
+        if known == self.trouble:
+            return
+        logger.error("%s", self.trouble, exc_info=error)
+        if self._writer is None or (FAILED, self.site) in self.state.incidents.open:
+            return
+        now = self._clock.now()
+        body = IncidentOpened(
+            incident=identify(FAILED, self.site, self._seen, now),
+            kind=FAILED,
+            subject=self.site,
+            severity=REASONS[FAILED].severity,
+            params={"site": self.site, "detail": told},
+        )
+        message = compose(body, id=body.incident, time=now, source="controller", site=self.site)
+        try:
+            await self._writer.append([message])
+        except NotStored as refused:
+            logger.warning("site %s: its incident is not stored: %s", self.site, refused)
 
     def _deadline(self) -> datetime | None:
         """From the moment at which everything was said: what fell due since then is not slept over."""
+        if self.trouble is not None:
+            return None if self._lost else self._clock.now() + AGAIN
         return next_deadline(self.state, self._rested, self._memo)
 
     def _fold_all(self) -> None:
@@ -134,37 +256,60 @@ class SiteController:
 
     def _fold(self, record: Record) -> None:
         if record.site == self.site:
+            state = self.state
+            try:
+                for index, message in enumerate(record.messages):
+                    state = fold(state, message, Position(record.seq, index))
+            except Exception as error:
+                self._records.clear()
+                raise Unfoldable(f"record {record.seq} ({message.type}, {message.id}): {error!r}") from error
+            self.state = state
             for index, message in enumerate(record.messages):
-                self.state = fold(self.state, message, Position(record.seq, index))
                 if isinstance(message.body, CommandWished):
                     self._publish(message, Position(record.seq, index))
+                elif self._task is not None and (request := request_of(message)) is not None:
+                    self._desired.ask(request)
         self._seen = record.seq
 
     def _publish(self, message: Message, position: Position) -> None:
         station = message.at.station
-        if self._task is None and position.seq:
-            return  # catching up: only the newest wish of each station is published, at the start
-        if station is not None and isinstance(message.body, CommandWished):
-            self._desired.publish(Wish(self.site, station, message.id, position, message.body))
+        if station is None or not isinstance(message.body, CommandWished):
+            return
+        wish = Wish(self.site, station, message.id, position, message.body)
+        if self._task is None:
+            self._caught[station] = wish  # catching up: only the newest wish of each station is published, at the start
+        else:
+            self._desired.publish(wish)
 
     async def _decide(self) -> None:
-        for _ in range(ROUNDS):
+        rounds = 0
+        for _ in range(PARTS):
             now = self._clock.now()
-            messages = decide(self.state, now, self._memo)
+            messages = decide(self.state, now, self._memo, most=self._most)
             self._rested = now
             if not messages:
+                self._most, self.trouble, self._failed = MOST, None, 0
                 await self._desired.delivered(self.site)
                 return
             if not await self._append(messages, now):
                 return
-        raise Restless(f"{self.site}: {ROUNDS} decisions in a row; the last begins with {dump(messages[0])}")
+            rounds += len(messages) < self._most // 2  # a decision that was cut is no unrest
+            if rounds >= ROUNDS:
+                break
+        raise Restless(f"decided again and again with nothing new; the last begins with {dump(messages[0])}")
 
     async def _append(self, messages: list[Message], now: datetime) -> bool:
         assert self._writer is not None
+        most = None if self._most == MOST else self._most
         try:
-            position = await self._writer.append(messages, seen=self.state.seen, now=now)
+            position = await self._writer.append(messages, seen=self.state.seen, now=now, most=most)
+        except TooLarge:
+            if self._most == 1:
+                raise
+            self._most = max(1, min(self._most, len(messages)) // 2)
+            return True
         except NotStored as error:
-            logger.warning("site %s: decision not stored (%s); next: see `busbar doctor`", self.site, error)
+            self._hold_back(error)
             await asyncio.sleep(1)
             return False
         except Fenced:
@@ -173,8 +318,14 @@ class SiteController:
         await self._read_back(position.seq)
         return True
 
+    def _hold_back(self, error: NotStored) -> None:
+        """The journal takes nothing now: nothing new is wished until it does."""
+        self.trouble, self._failed = f"the decision of {self.site} is not stored: {error}", self._seen
+        self._release(NotStored(self.trouble))
+        logger.warning("%s", self.trouble)
+
     async def _read_back(self, seq: int) -> None:
-        while self._seen < seq:
+        while self._seen < seq and not self._lost:
             if not self._records:
                 self._arrived.clear()
                 await self._arrived.wait()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from core.directory import Directory
 from core.directory import fold as fold_directory
 from gateway.journal.log import Log, Record
+
+logger = logging.getLogger(__name__)
 
 Follower = Callable[[Record], None]
 
@@ -20,8 +23,16 @@ class Feed:
         self._followers: list[Follower] = []
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
+        self.trouble: str | None = None
+        """What a follower failed at last."""
         self.directory = Directory()
         self.seq = 0
+        self.last: Record | None = None
+        """The newest record that was handed out."""
+
+    def begin(self, seq: int, directory: Directory) -> None:
+        """Begin behind that record, with what was folded up to it."""
+        self.seq, self.directory = seq, directory
 
     def follow(self, follower: Follower) -> None:
         """Call `follower` with every record from now on; it must not block."""
@@ -55,12 +66,23 @@ class Feed:
             self._take(record)
 
     def _take(self, record: Record) -> None:
+        self._guarded("directory", self._fold_directory, record)
+        self.seq, self.last = record.seq, record
+        for follower in self._followers:
+            self._guarded(getattr(follower, "__qualname__", str(follower)), follower, record)
+        self._release()
+
+    def _fold_directory(self, record: Record) -> None:
         for message in record.messages:
             self.directory = fold_directory(self.directory, message)
-        self.seq = record.seq
-        for follower in self._followers:
+
+    def _guarded(self, name: str, follower: Follower, record: Record) -> None:
+        """One that fails at a record goes on with the next one: it must stop neither the others nor the process."""
+        try:
             follower(record)
-        self._release()
+        except Exception as error:  # because: whoever follows may have a defect; the feed is everybody's
+            self.trouble = f"{name} failed at record {record.seq}: {error!r}; next: restart the hub, see the log"
+            logger.exception("%s", self.trouble)
 
     def _release(self) -> None:
         due = [future for seq, future in self._waiting if seq <= self.seq]

@@ -77,6 +77,18 @@ METRICS: tuple[Metric, ...] = (
     Metric("journal_append_failed", "counter", "Appends that were not acknowledged.", ("reason",)),
     Metric("journal_messages", "counter", "Messages made durable.", ()),
     Metric("journal_lag_messages", "gauge", "Records that a reader has not folded yet.", ("reader",)),
+    Metric("journal_bytes", "gauge", "Bytes of the journal's stream.", ()),
+    Metric("journal_limit_bytes", "gauge", "Bytes that it may have; when it is full nothing more is stored.", ()),
+    Metric(
+        "journal_whole", "gauge", "1 where the last nightly verification found every record whole, 0 where not.", ()
+    ),
+    Metric("journal_verified_timestamp_seconds", "gauge", "When the journal was verified last, Unix time.", ()),
+    Metric(
+        "site_controlled",
+        "gauge",
+        "1 while the site is decided for, 0 after a defect or while nothing can be stored.",
+        ("site",),
+    ),
     Metric("commands", "counter", "Steps of commands to chargers.", ("state",)),
     Metric("command_confirm_seconds", "histogram", "From a wish to its confirmation, seconds.", ()),
     Metric("envelope_import_limit_kilowatts", "gauge", "Import limit in force.", ("site",)),
@@ -114,11 +126,11 @@ class Metrics:
             return Gauge(name, metric.help, metric.labels, registry=self._registry)
         return Histogram(name, metric.help, metric.labels, registry=self._registry, buckets=_FAST)
 
-    def report(self, name: str, labels: Mapping[str, str] | None = None) -> None:
-        """Count one; labels that the table does not declare are dropped, missing ones are empty."""
+    def report(self, name: str, labels: Mapping[str, str] | None = None, by: int = 1) -> None:
+        """Count; labels that the table does not declare are dropped, missing ones are empty."""
         made = self._child(name, labels)
         if isinstance(made, Counter):
-            made.inc()
+            made.inc(by)
 
     def set(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
         """Set a gauge, in the unit of its name."""

@@ -17,6 +17,7 @@ from gateway.api.routes import BASE, guarded
 from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError
 from gateway.clock import SystemClock
 from gateway.http.routes import Route, Routes
+from gateway.journal.lock import Locked
 from gateway.journal.log import Damaged
 from gateway.journal.opening import OpenJournal, open_journal
 from gateway.readmodels import ReadModels
@@ -56,9 +57,13 @@ class Folder:
         try:
             self._runner.run(self._start())
         except FileNotFoundError as error:
-            raise CliError(str(error), str(self._data), "name another with --data", UNREACHABLE) from None
+            what, _, step = str(error).partition("; next: ")
+            raise CliError(what, "", step or "name another data folder with --data", UNREACHABLE) from None
         except Damaged as error:
             raise CliError(f"the journal is damaged: {error}", str(self._data), "`busbar doctor`", NO) from None
+        except Locked as error:
+            what, _, step = str(error).partition("; next: ")
+            raise CliError(what, "", step or "see whether a hub runs", UNREACHABLE) from None
         except (ConnectionError, OSError) as error:
             raise CliError(
                 f"the journal cannot be opened: {error}", str(self._data), "see whether a hub runs", UNREACHABLE

@@ -11,7 +11,7 @@ from typing import Any
 from core.messages import Message, Position, dump
 from core.messages.base import canonical
 from core.messages.scribe import VERSION
-from core.site import Memo, SiteState, decide, fold
+from core.site import MOST, Memo, SiteState, decide, fold
 from gateway.journal.log import Log, Record
 from gateway.journal.record import hash_of, head_line
 
@@ -88,7 +88,7 @@ def _take(result: Replay, record: Record) -> None:
         _catch_up(site, record.head.seen)
         if not site.broken:
             result.decisions += 1
-            _compare(result, site, record, record.head.now)
+            _compare(result, site, record, record.head.now, record.head.most or MOST)
         _catch_up(site, record.seq)
     site.waiting.append(record)
 
@@ -101,8 +101,8 @@ def _catch_up(site: _Site, seen: int) -> None:
             site.state = fold(site.state, message, Position(record.seq, index))
 
 
-def _compare(result: Replay, site: _Site, record: Record, now: datetime) -> None:
-    again = decide(site.state, now, site.memo)
+def _compare(result: Replay, site: _Site, record: Record, now: datetime, most: int) -> None:
+    again = decide(site.state, now, site.memo, most=most)
     difference = _difference(record.messages, again)
     if difference is None:
         return

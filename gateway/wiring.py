@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from gateway import api, pages, registry
 from gateway import reload as reloading
 from gateway.api import Api
 from gateway.appending import GatewayJournal
+from gateway.beside import Beside
 from gateway.clock import SystemClock
 from gateway.controller import SiteController
-from gateway.desired import LocalDesired
+from gateway.desired import FollowedWishes, LocalDesired
 from gateway.feed import Feed
 from gateway.http.access import Users
 from gateway.http.host import HttpHost
@@ -36,6 +38,7 @@ from gateway.tls import TlsContexts
 from protocols.adapter import Adapter
 
 logger = logging.getLogger("busbar")
+
 
 COMMAND_LINE = "command-line"
 """The user (and its secret) that this machine's command line is."""
@@ -86,6 +89,7 @@ class Hub:
         self.metrics = Metrics()
         self.secrets = FileSecrets(settings.data, settings.base, aliases=settings.aliases())
         self.tls = TlsContexts(settings.tls)
+        self.contents = reloading.contents(settings, self.secrets)
         self.desired = LocalDesired()
         self.controllers: dict[str, SiteController] = {}
         self.adapters: dict[str, Adapter] = {}
@@ -96,8 +100,10 @@ class Hub:
         self.api: Api
         self.epoch = 1
         self._given = log
-        self._opened: OpenJournal | None = None
+        self.opened: OpenJournal | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._noted = False
+        self.beside = Beside(self)
 
     async def start(self) -> None:
         """Open the journal, fold it, control the sites, then let peers in.
@@ -108,22 +114,30 @@ class Hub:
         """
         self.settings.data.mkdir(parents=True, exist_ok=True)
         self.log = await self._open_log()
+        begin = await self.log.last()
         self.feed = Feed(self.log)
         self.feed.follow(self._note_epoch)
         for site in self.settings.sites:
             self.controllers[site.id] = SiteController(site.id, self.log, self.desired, self.clock)
             self.feed.follow(self.controllers[site.id].take)
+        await self.beside.restore()
         await self.feed.catch_up()
         self._tasks.append(self.feed.start())
-        self.journal = GatewayJournal(self.log, self.feed, self.clock, self.settings.gateway, self.epoch)
+        self.journal = GatewayJournal(self.log, self.feed, self.clock, self.settings.gateway, self.epoch, self.metrics)
+        self.http.ready_checks["feed"] = partial(getattr, self.feed, "trouble")
+        self.http.ready_checks["journal"] = partial(getattr, self.journal, "trouble")
         await self._control()
+        self.beside.start(begin)
         await self._let_in()
         self._write_note()
 
     async def stop(self) -> None:
         """Let no one in, store what came, end the controllers, close the journal."""
-        with suppress(OSError):
-            self._note.unlink(missing_ok=True)
+        if (
+            self._noted
+        ):  # because: a hub that was refused this folder must not take away the note of the one that has it
+            with suppress(OSError):
+                self._note.unlink(missing_ok=True)
         for adapter in self.adapters.values():
             await adapter.stop()
         await self.http.stop()
@@ -135,8 +149,9 @@ class Hub:
             await controller.stop()
         if hasattr(self, "feed"):
             await self.feed.stop()
-        if self._opened is not None:
-            await self._opened.close()
+        await self.beside.stop()
+        if self.opened is not None:
+            await self.opened.close()
 
     async def reload(self) -> dict[str, list[str]]:
         """Read the settings file again; see `gateway.reload`."""
@@ -158,14 +173,15 @@ class Hub:
             return self._given
         settings = self.settings
         password = self.secrets.get(settings.nats_password) if settings.nats_password else None
-        self._opened = await open_journal(
+        self.opened = await open_journal(
             settings.data,
             nats=settings.nats or EMBEDDED,
             user=settings.nats_user,
             password=password.decode() if password else None,
+            limits=settings.journal.limits,
             observe=lambda seconds: self.metrics.observe("journal_append_seconds", seconds),
         )
-        return self._opened.log
+        return self.opened.log
 
     def _note_epoch(self, record: Record) -> None:
         for message in record.messages:
@@ -178,15 +194,17 @@ class Hub:
             await self.journal.open(name)
         for site in self.settings.sites:
             controller = self.controllers[site.id]
-            await controller.open(self.epoch)
+            if self.settings.controls:
+                await controller.open(self.epoch)
             await controller.configure(site.config())
             self._tasks.append(controller.start())
             self.journal.serve(controller)
+            self.http.ready_checks[f"site {site.id}"] = partial(getattr, controller, "trouble")
 
     async def _let_in(self) -> None:
         ports = Ports(
             journal=self.journal,
-            desired=self.desired,
+            desired=self.desired if self.settings.controls else FollowedWishes(self.log),
             directory=LiveDirectory(self.feed),
             http=self.http.at("partners"),
             secrets=self.secrets,
@@ -196,6 +214,7 @@ class Hub:
             epoch=self.epoch,
             sites=tuple(self.controllers),
             report=self.metrics.report,
+            stranger=self.beside.strangers.put,
         )
         self.make_passwords()
         self.api = await api.mount(self)
@@ -236,6 +255,7 @@ class Hub:
             "addresses": self.http.addresses,
             "ocpp": list(listening),
         }
+        self._noted = True
         write_durably(self._note, json.dumps(note, indent=2).encode(), 0o644)
 
 
@@ -252,6 +272,10 @@ async def run(settings: HubSettings, source: Path | None = None) -> None:
             signal.SIGHUP, lambda: tasks.add(asyncio.ensure_future(_again(hub)))
         )
         logger.info("busbar is up: %s", ", ".join(hub.http.addresses.values()))
+        if not hub.settings.users:
+            logger.info(
+                "pages and API answer this machine alone, without a token; next: add [[users]] to let others in"
+            )
         waiting = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(hub.failed())}
         done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:

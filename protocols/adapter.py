@@ -7,9 +7,10 @@ called at any time between.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -31,6 +32,14 @@ class Health:
 
     peers: tuple[PeerHealth, ...] = ()
     listening: tuple[str, ...] = field(default=())
+
+
+@runtime_checkable
+class NamesSources(Protocol):
+    """Settings of an adapter that name sites and their grid sources: the gateway checks that these exist."""
+
+    def named_sources(self) -> Iterator[tuple[tuple[str | int, ...], str, str | None]]:
+        """The path of each name in these settings, the site, and the source (None: the site alone)."""
 
 
 class Adapter(Protocol):

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, TypeVar
 
 from core.messages import Message, Position
-from core.ports import HUB, Handler, KnownStation, NotStored, Ports, TokenAnswer, Wish
+from core.ports import HUB, Handler, KnownStation, NotStored, Ports, Request, TokenAnswer, Wish
 from protocols.adapter import Adapter, Health
 
 T = TypeVar("T")
@@ -127,6 +127,13 @@ class Kit:
         nothing: tuple[Wish, ...] = ()
         for wish in nothing:
             yield wish
+
+    async def requests(self, site: str) -> AsyncIterator[Request]:
+        """See `DesiredState.requests`: none."""
+        await asyncio.Event().wait()
+        nothing: tuple[Request, ...] = ()
+        for request in nothing:
+            yield request
 
     def _report(self, name: str, labels: Mapping[str, str]) -> None:
         self.counts[name] += 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -11,10 +12,12 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.messages import Body, Message, Physical, Position, compose, identify
+from core.messages.reasons import next_step, sentence
 from core.messages.site import Connector, SiteConfig
 from core.messages.station import StationAdmitted, StationLimited
 from core.messages.vehicle import VehiclePlaced
 from core.ports import HttpRequest, HttpResponse
+from core.site import by_hand
 from gateway.api.answers import Refusal, answered, model_body
 from gateway.api.evidence import Desk, who
 from gateway.api.schedules import Schedules
@@ -62,7 +65,8 @@ class Cap(_Act):
 class NewStation(_Act):
     """A station that may connect from now on; without a node it gets 0 kW."""
 
-    station: str = Field(pattern=r"^[A-Za-z0-9*+=:._|@-]{1,48}$")
+    station: str = Field(pattern=r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]{0,62}[^\x00-\x20\x7f])?$")
+    """Any printable name: an identity is what is typed into the charger, and stands percent-encoded in its URL."""
     site: str
     node: str | None = None
     connectors_kw: Annotated[list[Annotated[float, Field(gt=0, le=10_000)]], Field(min_length=1, max_length=32)]
@@ -114,7 +118,7 @@ class Acts:
         return asked.station, asked.evse
 
     async def cap(self, request: HttpRequest) -> HttpResponse:
-        """A cap only lowers, so it is refused only where it means nothing."""
+        """A cap only lowers: refused where it caps nothing, else answered with the departures that it costs."""
         asked = model_body(request, Cap)
         station = request.params["station"]
         site = self._site_of(station)
@@ -122,7 +126,28 @@ class Acts:
             raise _not_valid(f"{asked.for_s} s is longer than {LONGEST.days} days", "change the configuration instead")
         now = self._desk.now()
         at = Physical(station=station, begins=now, ends=now + timedelta(seconds=asked.for_s))
-        return await self._act(request, site, StationLimited(kw=asked.kw, who=who(request), why=asked.why), at)
+        costs = await self._ruled(site, station, asked, now)
+        if request.query.get("dry_run") == "true":
+            return answered({"dry_run": True, "costs": costs})
+        return await self._act(
+            request, site, StationLimited(kw=asked.kw, who=who(request), why=asked.why), at, {"costs": costs}
+        )
+
+    async def _ruled(self, site: str, station: str, asked: Cap, now: datetime) -> list[dict[str, Any]]:
+        """What the cap costs, in words and numbers.
+
+        Raises:
+            Refusal: it would cap nothing.
+        """
+        state = self._desk.hub.controllers[site].state
+        ends = now + timedelta(seconds=asked.for_s)
+        # Two plans of a large depot take a second: the hub goes on beside it.
+        ruling = await asyncio.to_thread(by_hand.cap, state, station, asked.kw, ends, now)
+        zone = state.config.zone if state.config is not None else "UTC"
+        told = [_said(said, zone, now) for said in (*ruling.costs, *filter(None, [ruling.refused]))]
+        if ruling.refused is not None:
+            raise Refusal(409, ruling.refused.code.replace("_", "-"), "Refused", told[-1]["what"], told[-1]["next"])
+        return told
 
     def _site_of(self, station: str) -> str:
         known = self._desk.hub.feed.directory.station(station)
@@ -172,12 +197,15 @@ class Acts:
                 422, "settings-refused", "Not reloaded", problems, "correct these; nothing changed"
             ) from error
 
-    async def _act(self, request: HttpRequest, site: str, body: Body, at: Physical) -> HttpResponse:
+    async def _act(
+        self, request: HttpRequest, site: str, body: Body, at: Physical, more: Mapping[str, Any] | None = None
+    ) -> HttpResponse:
         message, position = await self._state(request, site, body, at)
         told: dict[str, Any] = {
             "id": message.id,
             "type": message.type,
             "at": at.model_dump(mode="json", exclude_none=True),
+            **(more or {}),
         }
         if isinstance(body, StationAdmitted):
             told |= {"station": body.station, "node": body.node, "safe_kw": body.safe_kw}
@@ -196,6 +224,13 @@ class Acts:
             causes=[evidence.id],
         )
         return fact, await self._desk.append(site, [evidence, fact])
+
+
+def _said(said: by_hand.Said, zone: str, now: datetime) -> dict[str, Any]:
+    """A code of the core in a person's words, with its numbers for programs."""
+    numbers = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in said.params.items()}
+    what, step = (text(said.code, said.params, zone=zone, now=now) for text in (sentence, next_step))
+    return {"reason": said.code, "what": what, "next": step, **numbers}
 
 
 def _known_vehicle(vehicle: str, config: SiteConfig) -> None:

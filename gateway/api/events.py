@@ -63,7 +63,9 @@ class Events:
                     yield record
             while True:
                 try:
-                    found = await asyncio.wait_for(queue.get(), BEAT_S)
+                    # because: before Python 3.12 `wait_for` forgets a cancellation that meets a result
+                    async with asyncio.timeout(BEAT_S):
+                        found = await queue.get()
                 except TimeoutError:
                     yield None
                     continue

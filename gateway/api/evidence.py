@@ -1,25 +1,21 @@
-"""What the API received, as evidence: the body as it came, or its digest where it is too large for one message."""
+"""What the API received, as evidence: the body as it came."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.messages import Message, Position, compose, identify
-from core.messages.base import as_text, canonical
+from core.messages.base import as_text
 from core.messages.evidence import EvidenceQuarantined, EvidenceReceived
 from core.ports import HttpRequest
+from gateway.evidence import beside
 
 if TYPE_CHECKING:
     from gateway.wiring import Hub
 
-KEPT = 200_000
-"""Characters of a body that are kept in the journal; of a larger one digest, size and beginning."""
-FIRST = 1024
 MAX_ITEM = 4096
 RECORD_ITEMS = 1000
 RECORD_BYTES = 400_000
@@ -38,7 +34,7 @@ class Desk:
 
     def received(self, request: HttpRequest, site: str, protocol: str, subject: str) -> Message:
         """The evidence of a request: its body, who sent it, and as what."""
-        frame, encoding = kept(request.body)
+        frame, encoding = as_text(request.body)
         settings = self.hub.settings
         number = next(self._numbers)
         return compose(
@@ -82,23 +78,9 @@ class Desk:
             core.ports.NotStored: nothing of the record in question was acknowledged; the request is to be repeated.
         """
         position = Position(0, 0)
-        for part in _records(messages):
+        for part in _records(await beside(self.hub.log, messages)):
             position = await self.hub.journal.append(site, part)
         return position
-
-
-def kept(body: bytes) -> tuple[str, str]:
-    """The body as it stands in the evidence, and its encoding; a larger one as digest, size and beginning."""
-    frame, encoding = as_text(body)
-    if len(frame.encode("utf-8")) <= KEPT:
-        return frame, encoding
-    told = {
-        "kept": "digest only: larger than one message of the journal",
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "bytes": len(body),
-        "first": base64.b64encode(body[:FIRST]).decode(),
-    }
-    return canonical(told), "text"
 
 
 def who(request: HttpRequest) -> str:

@@ -128,7 +128,14 @@ def writes(desk: Desk, schedules: Schedules, acts: Acts) -> list[Endpoint]:
         ),
         Endpoint("POST", "/sites/{site}/departures", acts.departure, "A departure by hand.", body=Departure),
         Endpoint("POST", "/sites/{site}/assignments", acts.place, "Which vehicle stands at a bay.", body=Place),
-        Endpoint("POST", "/stations/{station}/limit", acts.cap, "Cap a station for a while.", body=Cap),
+        Endpoint(
+            "POST",
+            "/stations/{station}/limit",
+            acts.cap,
+            "Cap a station for a while; the answer says which departures that costs.",
+            query=(Query("dry_run", "say what it would cost, change nothing", "boolean"),),
+            body=Cap,
+        ),
         Endpoint("POST", "/stations", acts.admit, "Let a station in.", body=NewStation),
         Endpoint("POST", "/reload", acts.reload, "Read the configuration again.", role="admin"),
     ]
@@ -167,7 +174,13 @@ def lists(reads: Reads) -> list[Endpoint]:
         ("/lineage/{vehicle}", reads.lineage_of, "Ids from a vehicle's outcome to the raw frames.", (AFTER,)),
         ("/reports", reads.report, "The report of a window.", (*window, AFTER)),
     ]
-    return [*found, *(Endpoint("GET", path, handler, says, query) for path, handler, says, query in single)]
+    content = "What a piece of evidence was, byte by byte; large files too."
+    return [
+        *found,
+        *(Endpoint("GET", path, handler, says, query) for path, handler, says, query in single),
+        Endpoint("GET", "/refused/{protocol}", reads.refused, "What strangers sent, oldest first.", role="operator"),
+        Endpoint("GET", "/messages/{id}/content", reads.content, content, (AFTER,), role="operator"),
+    ]
 
 
 def _machines(others: Sequence[Endpoint]) -> list[Endpoint]:

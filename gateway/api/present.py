@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import func, select
 
-from core.dispatch import ceiling
 from core.site import SiteState
-from core.site.stages import outlets
+from gateway.ceilings import ceilings
 from gateway.readmodels.rows import Doc, stamp
 from gateway.readmodels.tables import CONCEPTS
 
@@ -59,15 +57,8 @@ def _confirmed(row: Doc, now: datetime) -> float | None:
 
 def _ceiling(state: SiteState | None, station: str, now: datetime) -> float | None:
     """The most that it may draw now, by everything that may be in force in it."""
-    if state is None:
-        return None
-    grid = np.array([int(now.timestamp())], dtype=np.int64)
-    found = [
-        int(ceiling(o, state.dispatch.stations.get(station), state.sessions.plugs.get((station, o.evse)), grid)[0])
-        for o in outlets(state)
-        if o.station == station
-    ]
-    return round(sum(found) / 1000, 3) if found else None
+    found = ceilings(state, now, station).values()
+    return round(sum(found), 3) if found else None
 
 
 def _status(row: Doc) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 
 from core.messages import BODIES, Position, dump
 from core.messages.evidence import EvidenceReceived, EvidenceSent
-from core.ports import Clock, HttpRequest, HttpResponse
+from core.ports import HUB, Clock, HttpRequest, HttpResponse
 from core.reports import NightReport, fold_all, render
 from core.site import SiteState
+from gateway import evidence
 from gateway.api import present
 from gateway.api.answers import Refusal, tagged, whole
-from gateway.journal.log import Log
+from gateway.journal.log import Damaged, Log
 from gateway.lineage import MAX_DEPTH, Bodies, Lineage, Unknown
 from gateway.readmodels import ReadModels, queries
 from gateway.readmodels.queries import Asked, BadCursor, Page
@@ -127,6 +128,26 @@ class Reads:
         area, subject = message.problem
         document = redacted(dump(message)) | {"area": area, "subject": subject}
         return tagged(document | {"position": f"{position.seq}.{position.index}"}, request)
+
+    async def refused(self, request: HttpRequest) -> HttpResponse:
+        """What peers sent that did not authenticate, oldest first."""
+        return tagged({"items": await self.log.refused(HUB, request.params["protocol"])}, request)
+
+    async def content(self, request: HttpRequest) -> HttpResponse:
+        """What a piece of evidence was, byte by byte."""
+        await self.wait(request)
+        found = await self._body(request.params["id"])
+        if found is None or not isinstance(found[0].body, EvidenceReceived | EvidenceSent):
+            raise unknown(request.params["id"])
+        try:
+            content = await evidence.whole(self.log, found[0].body)
+        except Damaged as error:
+            what, _, step = str(error).partition("; next: ")
+            raise Refusal(500, "evidence-damaged", "The evidence is damaged", what, step) from error
+        if content is None:
+            raise unknown(f"content of {request.params['id']}")
+        headers = {"Content-Disposition": f'attachment; filename="{request.params["id"]}"'}
+        return HttpResponse(200, content, "application/octet-stream", headers)
 
     async def _body(self, id: str) -> Any:
         try:

@@ -19,7 +19,6 @@ from core.messages.site import SiteConfig
 from core.messages.work import ScheduleImported, ScheduleReceived, WorkStated
 from core.ports import HttpRequest, HttpResponse
 from core.work import WorkState
-from gateway.api import slices
 from gateway.api.answers import POSITION, Refusal, answered, flag
 from gateway.api.evidence import Desk, who
 from gateway.api.telemetry import config_of
@@ -31,6 +30,8 @@ from protocols.common.imports import Days, Quarantined, Translation
 HORIZON_DAYS = 14
 WITHIN_S = 30.0
 """Wall time after which the answer is 202: stored, still being taken over."""
+MOST_WORK = 20_000
+"""Pieces of work of one import: three weeks of a thousand buses."""
 SHOWN = 100
 REMEMBERED = 500
 FORMATS = ("auto", "vdv452", "table", "assignments", "departures")
@@ -95,8 +96,15 @@ class Import:
     config: SiteConfig
     translation: Translation
     evidence: Message
-    parts: Sequence[Sequence[Message]]
-    """What follows from the translation, in parts that the core takes over one by one; `schedule.received` ends each."""
+    messages: Sequence[Message]
+    """What follows from the translation; `schedule.received` ends it."""
+
+    @property
+    def received(self) -> ScheduleReceived:
+        """What completes it."""
+        body = self.messages[-1].body
+        assert isinstance(body, ScheduleReceived)
+        return body
 
     @property
     def unusable(self) -> bool:
@@ -131,38 +139,19 @@ class Schedules:
         for item in found.translation.quarantined:
             self._desk.count(found.translation.format, item.reason)
         if found.unusable:
-            position = await self._desk.append(found.config.id, [found.evidence, *found.parts[0][:-1]])
+            position = await self._desk.append(found.config.id, [found.evidence, *found.messages[:-1]])
             return _refused(found, str(position.seq))
-        fresh = [part for part in found.parts if not self._holds(found.config.id, _received(part))]
-        position = await self._desk.append(found.config.id, [found.evidence, *(fresh[0] if fresh else ())])
-        for part in fresh[1:]:
-            position = await self._desk.append(found.config.id, part)
-        closed = await self._closings(fresh)
-        if closed is None:
-            return answered({"id": fresh[-1][-1].id, "look_at": "/api/v1/imports"}, 202, position)
         state = self._desk.hub.controllers[found.config.id].state.work
-        now = self._desk.now()
-        held = [_same(part, state, found.config, now) for part in found.parts if part not in fresh]
-        told = _told(found, _summed([*held, *(c.body for c in closed)]))
-        position = max(position, *(c.position for c in closed)) if closed else position
-        return answered(told if fresh else told | {"repeated": True}, 200, position)
-
-    def _holds(self, site: str, body: ScheduleReceived) -> bool:
-        """Whether this very import is the one in force: the core has nothing to say to it."""
-        state = self._desk.hub.controllers[site].state.work
-        return state.latest.get(body.feed) == body.import_id and body.import_id not in state.pending
-
-    async def _closings(self, fresh: Sequence[Sequence[Message]]) -> list[Closed] | None:
-        """The core's word on every part; None where it takes too long."""
-        until = asyncio.get_running_loop().time() + WITHIN_S
-        found = []
-        for part in fresh:
-            left = max(0.0, until - asyncio.get_running_loop().time())
-            closed = await self._imports.closed(part[-1].id, left)
-            if closed is None:
-                return None
-            found.append(closed)
-        return found
+        if _holds(state, found.received):
+            position = await self._desk.append(found.config.id, [found.evidence])
+            told = _told(found, _same(found, state, self._desk.now()))
+            return answered(told | {"repeated": True}, 200, position)
+        position = await self._desk.append(found.config.id, [found.evidence, *found.messages])
+        received = found.messages[-1].id
+        closed = await self._imports.closed(received, WITHIN_S)
+        if closed is None:
+            return answered({"id": received, "look_at": "/api/v1/imports"}, 202, position)
+        return answered(_told(found, closed.body), 200, max(position, closed.position))
 
     def _format(self, request: HttpRequest, name: str) -> str:
         asked = request.query.get("format", "auto") or "auto"
@@ -199,73 +188,57 @@ class Schedules:
         self, request: HttpRequest, config: SiteConfig, translation: Translation, subject: str, *, why: str
     ) -> Import:
         evidence = self._desk.received(request, config.id, translation.format, subject)
-        against = slices.too_many(translation)
-        if against is not None:
+        count = len(translation.blocks) + len(translation.assignments)
+        if count > MOST_WORK:
+            detail = f"{count} pieces of work; at most {MOST_WORK} are taken at once, send one period at a time"
+            against = Quarantined(subject[:200], "file_too_large", detail)
             translation = replace(translation, blocks=(), assignments=(), quarantined=(against,))
-        parts = [
-            vdv.messages(
-                part,
-                vdv.import_id(config.id, part.feed, part.content),
-                f"feed:{part.feed}",
-                config.id,
-                self._desk.now(),
-                evidence.id,
-                who=who(request),
-                why=why,
-            )
-            for part in slices.parts(translation)
-        ]
-        return Import(config, translation, evidence, parts)
+        messages = vdv.messages(
+            translation,
+            vdv.import_id(config.id, translation.feed, translation.content),
+            f"feed:{translation.feed}",
+            config.id,
+            self._desk.now(),
+            evidence.id,
+            who=who(request),
+            why=why,
+        )
+        return Import(config, translation, evidence, messages)
 
     def _dry(self, found: Import) -> HttpResponse:
         """The same fold and decision that the controller would make, on a copy; nothing is stored."""
         if found.unusable:
             return _refused(found, None)
-        state = self._desk.hub.controllers[found.config.id].state.work
-        outcomes = []
-        for part in found.parts:
-            scribe = Scribe(found.config.id, 0, self._desk.now())
-            for message in part:
-                state = work.fold(state, message)
-            work.decide(state, found.config, self._desk.now(), scribe)
-            for message in scribe.messages:
-                state = work.fold(state, message)
-            closings = (m.body for m in scribe.messages if isinstance(m.body, ScheduleImported))
-            body = _received(part)
-            closing = next((b for b in closings if b.import_id == body.import_id), None)
-            outcomes.append(closing or _same(part, state, found.config, self._desk.now()))
-        return answered(_told(found, _summed(outcomes)) | {"dry_run": True})
+        state, now = self._desk.hub.controllers[found.config.id].state.work, self._desk.now()
+        if _holds(state, found.received):
+            return answered(_told(found, _same(found, state, now)) | {"dry_run": True})
+        scribe = Scribe(found.config.id, 0, now)
+        for message in found.messages:
+            state = work.fold(state, message)
+        work.decide(state, found.config, now, scribe)
+        closings = (m.body for m in scribe.messages if isinstance(m.body, ScheduleImported))
+        outcome = next(body for body in closings if body.import_id == found.received.import_id)
+        return answered(_told(found, outcome) | {"dry_run": True})
 
 
-def _received(part: Sequence[Message]) -> ScheduleReceived:
-    body = part[-1].body
-    assert isinstance(body, ScheduleReceived)
-    return body
+def _holds(state: WorkState, body: ScheduleReceived) -> bool:
+    """Whether this very import is the one in force: the core has nothing to say to it."""
+    return state.latest.get(body.feed) == body.import_id and body.import_id not in state.pending
 
 
-def _summed(outcomes: Sequence[ScheduleImported]) -> ScheduleImported:
-    """The outcome of all parts together."""
-    if len(outcomes) == 1:
-        return outcomes[0]
-    counts = ("new", "changed", "unchanged", "withdrawn", "assigned", "quarantined", "refused_count")
-    total = {name: sum(getattr(o, name) for o in outcomes) for name in counts}
-    refused = tuple(row for o in outcomes for row in o.refused)[:SHOWN]
-    return ScheduleImported(import_id=outcomes[0].import_id, feed=outcomes[0].feed, refused=refused, **total)
-
-
-def _same(part: Sequence[Message], state: WorkState, config: SiteConfig, now: datetime) -> ScheduleImported:
-    """The outcome of a part that holds already: the core says nothing to it, so it is compared here."""
-    body = _received(part)
-    stated = {m.body.block.work: m.body.block for m in part if isinstance(m.body, WorkStated)}
-    vehicles = frozenset(vehicle.id for vehicle in config.vehicles)
-    found = work.difference(state.works, stated, body, vehicles, now)
+def _same(found: Import, state: WorkState, now: datetime) -> ScheduleImported:
+    """The outcome of an import that holds already: the core says nothing to it, so it is compared here."""
+    body = found.received
+    stated = {m.body.block.work: m.body.block for m in found.messages if isinstance(m.body, WorkStated)}
+    vehicles = frozenset(vehicle.id for vehicle in found.config.vehicles)
+    refused = work.difference(state.works, stated, body, vehicles, now).refused
     return ScheduleImported(
         import_id=body.import_id,
         feed=body.feed,
-        unchanged=body.stated - len(found.refused),
+        unchanged=body.stated - len(refused),
         quarantined=body.quarantined,
-        refused=found.refused[:SHOWN],
-        refused_count=len(found.refused),
+        refused=refused[:SHOWN],
+        refused_count=len(refused),
     )
 
 
@@ -279,7 +252,7 @@ def _told(found: Import, outcome: ScheduleImported) -> dict[str, Any]:
         "assigned": outcome.assigned,
         "refused_count": outcome.refused_count,
         "quarantined_count": len(said.quarantined),
-        "id": found.parts[-1][-1].id,
+        "id": found.messages[-1].id,
         "import": outcome.import_id,
         "feed": said.feed,
         "format": said.format,

@@ -13,7 +13,7 @@ from typing import Protocol
 from core.messages import Message, Position
 from core.ports import NotStored
 from gateway.journal import record
-from gateway.journal.log import Fenced, Head
+from gateway.journal.log import Fenced, Full, Head
 from gateway.journal.record import Batch, Random
 
 DEADLINE_S = 10.0
@@ -82,6 +82,7 @@ class _Entry:
     batch: Batch
     seen: int | None
     now: datetime | None
+    most: int | None
     since: float
     done: asyncio.Future[Position]
 
@@ -119,13 +120,18 @@ class GroupWriter:
         self._task.add_done_callback(self._ended)
 
     async def append(
-        self, messages: Sequence[Message], *, seen: int | None = None, now: datetime | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        seen: int | None = None,
+        now: datetime | None = None,
+        most: int | None = None,
     ) -> Position:
         """See `Writer.append`."""
         started = self._clock()
         self._refuse()
         batch = record.encode(messages, self._settings.random)
-        entry = _Entry(batch, seen, now, started, self._loop.create_future())
+        entry = _Entry(batch, seen, now, most, started, self._loop.create_future())
         self._waiting.append(entry)
         self._bytes += entry.batch.size
         self._wake.set()
@@ -139,7 +145,7 @@ class GroupWriter:
         if self._closing or self._task.done():
             raise NotStored(f"the writer on {self._subject} is closed; next: restart the hub")
         if (trouble := self._settings.trouble()) is not None:
-            raise NotStored(trouble)
+            raise Full(trouble)
         if self._bytes > MAX_WAITING:
             raise NotStored("more waits for the journal than it can store; next: look at the disk's write latency")
 
@@ -189,6 +195,7 @@ class GroupWriter:
                 seen=group[0].seen,
                 now=group[0].now,
                 core=self._settings.core if decision else None,
+                most=group[0].most,
             )
         )
         ids = [id for entry in group for id in entry.batch.ids]

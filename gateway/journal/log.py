@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core.messages import Message, Position
+from core.ports import NotStored
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Head:
     """In a decision record: the moment it was decided for."""
     core: str | None = None
     """In a decision record: the core's version."""
+    most: int | None = None
+    """In a decision record that had to be smaller than usual: after how many messages it was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,38 @@ class Damaged(Exception):
     """The journal is not what was acknowledged (high-water mark or chain): nothing may be written."""
 
 
+class Full(NotStored):
+    """The journal, or the disk below it, has no room; nothing old is dropped for something new."""
+
+
+class TooLarge(NotStored):
+    """These messages do not fit one record; about `fit` of them would."""
+
+    def __init__(self, text: str, fit: int) -> None:
+        super().__init__(text, fit)
+        self.fit = fit
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class Writer(Protocol):
     """Appends to one subject `j.<site>.<writer>`, fenced and chained, grouping whatever waits into one record."""
 
     async def append(
-        self, messages: Sequence[Message], *, seen: int | None = None, now: datetime | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        seen: int | None = None,
+        now: datetime | None = None,
+        most: int | None = None,
     ) -> Position:
         """Store the messages, contiguous and in order; returns the position of the first once they are durable.
 
-        `seen` and `now` mark a decision: such a record holds nothing else.
+        `seen` and `now` mark a decision: such a record holds nothing else. `most` says that it was cut there.
 
         Raises:
+            TooLarge: they do not fit one record.
             core.ports.NotStored: not acknowledged within the deadline, the journal is full, or a message is too large.
             Fenced: another process writes here.
         """
@@ -85,11 +109,31 @@ class Log(Protocol):
     async def get(self, seq: int) -> Record | None:
         """One record, or None if there is none with that sequence."""
 
+    async def keep(self, content: bytes) -> str:
+        """Keep what is too large for a message, durably, under its SHA-256 in hex, which is returned.
+
+        Raises:
+            core.ports.NotStored: it was not acknowledged.
+        """
+
+    async def content(self, digest: str) -> bytes | None:
+        """What was kept under that digest, or None.
+
+        Raises:
+            Damaged: it is not what was kept.
+        """
+
     async def wish(self, site: str, station: str, value: Mapping[str, Any]) -> None:
         """Put a station's desired state into the adapters' view."""
+
+    async def wished(self, site: str) -> dict[str, Mapping[str, Any]]:
+        """What stands in the view now, by station."""
 
     def wishes(self, site: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
         """(station, value) of every station of the site first, then each change."""
 
     async def refuse(self, site: str, protocol: str, peer: str, item: Mapping[str, Any]) -> None:
         """Keep what came from a peer that did not authenticate: bounded, rate limited, never waited for by the peer."""
+
+    async def refused(self, site: str, protocol: str) -> list[Mapping[str, Any]]:
+        """What is kept of that, oldest first, at most the newest 1,000 items."""

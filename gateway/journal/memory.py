@@ -6,14 +6,14 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from core.messages.base import canonical
-from core.ports import NotStored
 from gateway.journal import subjects
 from gateway.journal.chain import Chain, to_record
 from gateway.journal.group import Ack, GroupWriter, Settings, Stale, Tail
-from gateway.journal.log import Record
+from gateway.journal.log import Full, Record
 from gateway.journal.record import Random, open_record
 from gateway.journal.refused import Gate
 
@@ -36,6 +36,7 @@ class MemoryLog:
         self._ends: dict[str, int] = {}
         self._wishes: dict[str, dict[str, str]] = {}
         self._refused: list[tuple[str, bytes]] = []
+        self._content: dict[str, bytes] = {}
         self._gate = Gate()
         self._changed = asyncio.Condition()
 
@@ -52,7 +53,7 @@ class MemoryLog:
         if id in self._ids:
             return Ack(self._ids[id], duplicate=True)
         if len(body) > self._room:
-            raise NotStored("the journal is full; next: archive and purge it, or raise its limit")
+            raise Full("the journal is full; next: raise `journal.max_bytes` and restart")
         self._room -= len(body)
         self._records.append((subject, id, body))
         self._ids[id] = self._ends[subject] = len(self._records)
@@ -91,10 +92,26 @@ class MemoryLog:
         subject, _, body = self._records[seq - 1]
         return to_record(seq, subject, open_record(body))
 
+    async def keep(self, content: bytes) -> str:
+        """See `Log.keep`."""
+        digest = sha256(content).hexdigest()
+        if digest not in self._content and len(content) > self._room:
+            raise Full("the journal is full; next: raise `journal.content_max_bytes` and restart")
+        self._content.setdefault(digest, content)
+        return digest
+
+    async def content(self, digest: str) -> bytes | None:
+        """See `Log.content`."""
+        return self._content.get(digest)
+
     async def wish(self, site: str, station: str, value: Mapping[str, Any]) -> None:
         """See `Log.wish`."""
         self._wishes.setdefault(site, {})[station] = canonical(dict(value))
         await self._tell()
+
+    async def wished(self, site: str) -> dict[str, Mapping[str, Any]]:
+        """See `Log.wished`."""
+        return {station: json.loads(value) for station, value in self._wishes.get(site, {}).items()}
 
     async def wishes(self, site: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
         """See `Log.wishes`."""

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -14,12 +15,13 @@ from nats.errors import Error
 
 from core.messages.base import canonical
 from core.ports import NotStored
-from gateway.journal import streams, subjects
+from gateway.journal import objects, streams, subjects
 from gateway.journal.chain import NEXT, Chain, to_record
 from gateway.journal.group import Ack, GroupWriter, Settings, Stale, Tail, Unanswered
 from gateway.journal.highwater import HighWater
+from gateway.journal.limits import Limits
 from gateway.journal.link import MAX_PAYLOAD, UNAVAILABLE, ApiError, Link
-from gateway.journal.log import Damaged, Record
+from gateway.journal.log import Damaged, Full, Record
 from gateway.journal.pull import Lost, Pull, Pulled
 from gateway.journal.record import Opened, Random, open_record
 from gateway.journal.refused import Gate
@@ -38,7 +40,12 @@ class NatsLog:
     """
 
     def __init__(
-        self, link: Link, settings: Settings, high_water: HighWater | None, *, read_only: bool = False
+        self,
+        link: Link,
+        settings: Settings,
+        high_water: HighWater | None,
+        *,
+        read_only: bool = False,
     ) -> None:
         self._link, self._settings, self._high_water, self._read_only = link, settings, high_water, read_only
         self._writers: list[GroupWriter] = []
@@ -55,7 +62,7 @@ class NatsLog:
         user: str | None = None,
         password: str | None = None,
         domain: str | None = None,
-        max_bytes: int,
+        limits: Limits,
         high_water: HighWater | None = None,
         random: Random = os.urandom,
         core: str | None = None,
@@ -69,7 +76,7 @@ class NatsLog:
         """
         link = await Link.open(url, user=user, password=password, domain=domain)
         try:
-            for config in streams.configs(max_bytes):
+            for config in streams.configs(limits):
                 await streams.ensure(link, config)
         except BaseException:
             await link.close()
@@ -128,6 +135,11 @@ class NatsLog:
         """See `Log.last`."""
         found = await streams.info(self._link, streams.JOURNAL)
         return int(found["state"]["last_seq"]) if found else 0
+
+    async def used(self) -> tuple[int, int]:
+        """Bytes of the journal, and how many it may have."""
+        found = await streams.info(self._link, streams.JOURNAL)
+        return (int(found["state"]["bytes"]), int(found["config"]["max_bytes"])) if found else (0, 0)
 
     async def read(self, after: int, *, follow: bool = True) -> AsyncIterator[Record]:
         """See `Log.read`."""
@@ -192,10 +204,16 @@ class NatsLog:
                 raise NotStored(f"the desired state was not taken ({error}); it is put again at reconnect") from error
 
     async def _rewish(self) -> None:
-        for config in (streams.desired(), streams.live()):
-            await streams.ensure(self._link, config)
+        await streams.ensure(self._link, streams.desired())
         wished = list(self._wished.items())
         await asyncio.gather(*(self._put(subject, body) for subject, body in wished), return_exceptions=True)
+
+    async def wished(self, site: str) -> dict[str, Mapping[str, Any]]:
+        """See `Log.wished`."""
+        every = subjects.desired_of(site)
+        config = {"deliver_policy": "last_per_subject", "filter_subject": every}
+        stored = await self._all(streams.DESIRED, every, config)
+        return {data["station"]: data["value"] for data in map(json.loads, stored)}
 
     async def wishes(self, site: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
         """See `Log.wishes`."""
@@ -211,6 +229,15 @@ class NatsLog:
                             yield data["station"], data["value"]
             await asyncio.sleep(AGAIN_S)
 
+    async def keep(self, content: bytes) -> str:
+        """See `Log.keep`."""
+        self._refuse_read_only()
+        return await objects.put(self._link, content)
+
+    async def content(self, digest: str) -> bytes | None:
+        """See `Log.content`."""
+        return await objects.get(self._link, digest)
+
     async def refuse(self, site: str, protocol: str, peer: str, item: Mapping[str, Any]) -> None:
         """See `Log.refuse`."""
         kept = self._gate.admit(peer, item, asyncio.get_running_loop().time())
@@ -220,25 +247,23 @@ class NatsLog:
 
     async def refused(self, site: str, protocol: str) -> list[Mapping[str, Any]]:
         """What is kept from strangers, oldest first, at most 1,000 items."""
-        items: list[Mapping[str, Any]] = []
-        config = {"deliver_policy": "all", "filter_subject": subjects.refused(site, protocol)}
-        found = await streams.info(self._link, streams.REFUSED)
-        if not found or not await self._any(streams.REFUSED, subjects.refused(site, protocol)):
-            return items
-        with contextlib.suppress(Lost):
-            async with contextlib.aclosing(Pull(self._link, streams.REFUSED, config).messages()) as messages:
+        subject = subjects.refused(site, protocol)
+        config = {"deliver_policy": "all", "filter_subject": subject}
+        return [json.loads(item) for item in await self._all(streams.REFUSED, subject, config)]
+
+    async def _all(self, stream: str, subject: str, config: Mapping[str, Any]) -> deque[bytes]:
+        """What stands there now, at most the newest 1,000."""
+        items: deque[bytes] = deque(maxlen=1000)
+        with contextlib.suppress(Lost, ApiError):
+            found = await self._link.api(f"STREAM.INFO.{stream}", {"subjects_filter": subject})
+            if not found["state"].get("subjects"):
+                return items
+            async with contextlib.aclosing(Pull(self._link, stream, config).messages()) as messages:
                 async for message in messages:
-                    items = [*items[-999:], json.loads(message.data)]
+                    items.append(message.data)
                     if message.pending == 0:
                         break
         return items
-
-    async def _any(self, stream: str, subject: str) -> bool:
-        try:
-            await self._link.api(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
-        except ApiError:
-            return False
-        return True
 
     async def close(self) -> None:
         """Empty the writers, write the high-water mark, close the connection."""
@@ -274,7 +299,7 @@ def _ack(data: bytes) -> Ack:
     if code == WRONG_SEQUENCE:
         raise Stale(text)
     if code in FULL:
-        raise NotStored(f"the journal is full ({text}); next: archive and purge it, or raise its limit")
+        raise Full(f"the journal is full ({text}); next: raise `journal.max_bytes` and restart")
     if error.get("code") == UNAVAILABLE:
         raise Unanswered(text)
     raise NotStored(f"the journal refused a record: {text} ({code})")

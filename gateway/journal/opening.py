@@ -13,15 +13,15 @@ from gateway.journal import auth, highwater, streams
 from gateway.journal.chain import NEXT, Chain
 from gateway.journal.group import Settings
 from gateway.journal.highwater import HighWater, Mark
+from gateway.journal.limits import Limits
 from gateway.journal.link import Link
 from gateway.journal.log import Damaged
 from gateway.journal.nats_log import NatsLog
 from gateway.journal.record import Random
 from gateway.journal.server import LOCK_PATIENCE_S, EmbeddedServer
 
-GB = 1024 * 1024 * 1024
-MAX_BYTES = 64 * GB
 EMBEDDED = "embedded"
+DEFAULT = Limits()
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ async def open_journal(
     domain: str = "depot",
     user: str | None = None,
     password: str | None = None,
-    max_bytes: int = MAX_BYTES,
+    limits: Limits = DEFAULT,
     random: Random = os.urandom,
     observe: Callable[[float], None] = lambda seconds: None,
     lock_patience_s: float = LOCK_PATIENCE_S,
@@ -67,7 +67,7 @@ async def open_journal(
         domain: The depot's JetStream domain; it must never change.
         user: For a server of yours; the embedded one makes its own.
         password: See `user`.
-        max_bytes: The journal refuses above that; it never forgets.
+        limits: How much each stream may hold.
         random: Source of the random bytes in items.
         observe: Called with the seconds of each append.
         lock_patience_s: How long to wait for a hub that is just ending.
@@ -85,8 +85,7 @@ async def open_journal(
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     if nats == EMBEDDED:
         found = auth.load_or_make(data_dir / "nats.auth")
-        max_file = max_bytes + 256 * streams.MB
-        server = EmbeddedServer(state, domain, found, max_file=max_file, lock_patience_s=lock_patience_s)
+        server = EmbeddedServer(state, domain, found, max_file=limits.disk, lock_patience_s=lock_patience_s)
         await server.start()
         nats, user, password = server.url, found.user, found.password
     try:
@@ -94,7 +93,7 @@ async def open_journal(
         settings = Settings(random, _core(), observe)
         if server is not None:
             settings = replace(settings, trouble=server.trouble)
-        log = await _open_log(link, state, settings, max_bytes, read_only=read_only)
+        log = await _open_log(link, state, settings, limits, read_only=read_only)
     except BaseException:
         if server is not None:
             await server.stop()
@@ -102,14 +101,14 @@ async def open_journal(
     return OpenJournal(log, server)
 
 
-async def _open_log(link: Link, state: Path, settings: Settings, max_bytes: int, *, read_only: bool) -> NatsLog:
+async def _open_log(link: Link, state: Path, settings: Settings, limits: Limits, *, read_only: bool) -> NatsLog:
     reader = NatsLog(link, settings, None, read_only=True)
     if read_only:
         return reader
     try:
         path = state / "high_water"
         mark = await check(reader, highwater.load(path))
-        for config in streams.configs(max_bytes):
+        for config in streams.configs(limits):
             await streams.ensure(link, config)
     except BaseException:
         await link.close()

@@ -128,7 +128,8 @@ class Pull:
         while not self._got:
             self._news.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._news.wait()
             silent = asyncio.get_running_loop().time() - self._asked > 2 * EXPIRES_S
             if not self._got and (silent or self._link.generation != self._generation or self._link.nc.is_closed):
                 raise Lost("silent")

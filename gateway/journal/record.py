@@ -14,7 +14,7 @@ from core.messages import Message, load
 from core.messages.base import canonical
 from core.ports import NotStored
 from gateway.journal import items
-from gateway.journal.log import Damaged, Head
+from gateway.journal.log import Damaged, Head, TooLarge
 
 FORMAT = 1
 MAX_BODY = 512 * 1024
@@ -46,10 +46,12 @@ def encode(messages: Sequence[Message], random: Random) -> Batch:
     """The messages as items, checked against every limit, so that none can spoil the record it will share.
 
     Raises:
-        NotStored: a message is too large, or there are too many for one record.
+        TooLarge: there are too many for one record.
+        NotStored: a message is too large by itself, or cannot be written.
     """
     if len(messages) > MAX_ITEMS:
-        raise NotStored(f"{len(messages)} messages in one append, {MAX_ITEMS} fit; next: append them in smaller parts")
+        told = f"{len(messages)} messages in one append, {MAX_ITEMS} fit; next: append them in smaller parts"
+        raise TooLarge(told, MAX_ITEMS)
     nonces = random(NONCE * len(messages))
     lines = [_item(m, nonces[i * NONCE : (i + 1) * NONCE]) for i, m in enumerate(messages)]
     size = sum(map(len, lines)) + len(lines) * (_HEX_IN_HEAD + 1)
@@ -64,9 +66,10 @@ def _item(message: Message, nonce: bytes) -> bytes:
     except ValueError as error:
         raise NotStored(f"message {message.id} ({message.type}) cannot be written as JSON: {error}") from error
     if len(line) > MAX_MESSAGE:
-        raise NotStored(
+        raise TooLarge(
             f"message {message.id} ({message.type}) has {len(line)} bytes, {MAX_MESSAGE} are allowed; "
-            "next: send it in parts (large content cannot be kept beside the journal yet)"
+            "next: keep its content beside the journal (`Log.keep`)",
+            fit=0,
         )
     return line
 
@@ -75,7 +78,8 @@ def _packed_size(lines: Sequence[bytes]) -> int:
     size = len(_pack(lines)) + len(lines) * _HEX_IN_HEAD
     if size > MAX_BODY - _HEAD_ROOM:
         fit = max(1, len(lines) * (MAX_BODY - _HEAD_ROOM) // size)
-        raise NotStored(f"{len(lines)} messages need {size} bytes, {MAX_BODY} are allowed; next: append about {fit}")
+        told = f"{len(lines)} messages need {size} bytes, {MAX_BODY} are allowed; next: append about {fit}"
+        raise TooLarge(told, fit)
     return size
 
 
@@ -94,6 +98,8 @@ def head_line(head: Head) -> bytes:
         data["now"] = head.now.isoformat()
     if head.core is not None:
         data["core"] = head.core
+    if head.most is not None:
+        data["most"] = head.most
     return canonical(data).encode("utf-8")
 
 
@@ -171,4 +177,5 @@ def _head(first: bytes) -> Head:
         seen=data.get("seen"),
         now=datetime.fromisoformat(now) if now else None,
         core=data.get("core"),
+        most=data.get("most"),
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import asyncio
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.messages.base import canonical
+from core.ports import HUB
+from gateway.journal.log import Log
 
 PER_SECOND = 10
 MAX_ADDRESSES = 4096
 MAX_ITEM = 64 * 1024
 CUT = 4096
+MOST_WAITING = 1000
 
 
 @dataclass(slots=True)
@@ -54,3 +58,25 @@ def _bytes(peer: str, item: Mapping[str, Any], left_out: int) -> bytes:
         return text
     cut = canonical(data["item"])[:CUT]
     return canonical({**data, "item": {"cut": cut, "bytes": len(text)}}).encode("utf-8", "backslashreplace")
+
+
+class Strangers:
+    """Takes what strangers sent and returns at once; one task stores it, what comes too fast is left out."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._waiting: deque[tuple[str, str, Mapping[str, Any]]] = deque(maxlen=MOST_WAITING)
+        self._some = asyncio.Event()
+
+    def put(self, protocol: str, peer: str, item: Mapping[str, Any]) -> None:
+        """See `core.ports.Ports.stranger`."""
+        self._waiting.append((protocol, peer, item))
+        self._some.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            while self._waiting:
+                await self._log.refuse(HUB, *self._waiting.popleft())

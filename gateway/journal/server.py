@@ -166,7 +166,8 @@ class EmbeddedServer:
         assert self._process is not None
         while self._process.returncode is None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), WATCH_S)
+                async with asyncio.timeout(WATCH_S):
+                    await self._process.wait()
                 return
             self._trouble = _short_of_space(self._state)
             status, text = await self.health()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.journal import subjects
+from gateway.journal.limits import MB, Limits
 from gateway.journal.link import ApiError, Link
 from gateway.journal.log import Damaged
 
@@ -13,19 +14,21 @@ JOURNAL = "JOURNAL"
 REFUSED = "REFUSED"
 LIVE = "LIVE"
 DESIRED = "KV_desired"
+CONTENT = "OBJ_content"
 
 NOT_FOUND = 10059
 _SECOND = 1_000_000_000
-_DAY = 24 * 3600 * _SECOND
-MB = 1024 * 1024
 
 UNCHANGEABLE = ("max_age", "max_bytes", "discard", "retention", "storage", "deny_delete")
 """A changed value of these can silently empty a stream, so it is refused and never set right by itself."""
+GROWS = (JOURNAL, REFUSED, CONTENT)
+"""Streams whose `max_bytes` may be raised: that empties nothing."""
 
 
-def configs(max_bytes: int) -> tuple[Mapping[str, Any], ...]:
-    """All streams; `max_bytes` bounds the journal, which refuses when it is full and never forgets."""
-    return (journal(max_bytes), refused(), live(), desired())
+def configs(limits: Limits) -> tuple[Mapping[str, Any], ...]:
+    """All streams."""
+    bounded = (refused(limits.refused, limits.refused_age_s), live(limits.live, limits.live_age_s))
+    return (journal(limits.journal), content(limits.content), *bounded, desired())
 
 
 def journal(max_bytes: int) -> dict[str, Any]:
@@ -47,7 +50,23 @@ def journal(max_bytes: int) -> dict[str, Any]:
     }
 
 
-def refused() -> dict[str, Any]:
+def content(max_bytes: int) -> dict[str, Any]:
+    """What is too large for a record, as a NATS object store: evidence, so it is kept as long as the journal."""
+    return {
+        "name": CONTENT,
+        "subjects": [f"{subjects.CHUNKS}.>", f"{subjects.META}.>"],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "max_bytes": max_bytes,
+        "max_age": 0,
+        "allow_rollup_hdrs": True,
+        "allow_direct": True,
+        "num_replicas": 1,
+    }
+
+
+def refused(max_bytes: int, age_s: int) -> dict[str, Any]:
     """What strangers sent; the oldest goes first."""
     return {
         "name": REFUSED,
@@ -55,25 +74,26 @@ def refused() -> dict[str, Any]:
         "storage": "file",
         "retention": "limits",
         "discard": "old",
-        "max_bytes": 64 * MB,
-        "max_age": 30 * _DAY,
+        "max_bytes": max_bytes,
+        "max_age": age_s * _SECOND,
         "persist_mode": "async",
         "allow_direct": True,
         "num_replicas": 1,
     }
 
 
-def live() -> dict[str, Any]:
-    """Each event once more, for outside tools; derived."""
+def live(max_bytes: int, age_s: int) -> dict[str, Any]:
+    """Each event once more, for outside tools; derived, so it is not flushed and is made anew where its settings change."""
     return {
         "name": LIVE,
         "subjects": ["event.>", "evidence.>"],
-        "storage": "memory",
+        "storage": "file",
         "retention": "limits",
         "discard": "old",
-        "max_bytes": 16 * MB,
-        "max_age": _DAY,
-        "duplicate_window": 120 * _SECOND,
+        "max_bytes": max_bytes,
+        "max_age": age_s * _SECOND,
+        "duplicate_window": min(120, age_s) * _SECOND,
+        "persist_mode": "async",
         "allow_direct": True,
         "num_replicas": 1,
     }
@@ -108,7 +128,7 @@ async def info(link: Link, name: str) -> dict[str, Any] | None:
 
 
 async def ensure(link: Link, wanted: Mapping[str, Any]) -> None:
-    """Make the stream, or compare it.
+    """Make the stream, or compare it; a larger limit is taken over.
 
     Raises:
         Damaged: its settings are not ours; nothing was changed.
@@ -120,7 +140,12 @@ async def ensure(link: Link, wanted: Mapping[str, Any]) -> None:
         return
     actual = found["config"]
     changed = [key for key in UNCHANGEABLE if key in wanted and actual.get(key, _absent(wanted[key])) != wanted[key]]
-    if changed:
+    if changed and wanted["name"] == LIVE:
+        await link.api(f"STREAM.DELETE.{LIVE}")
+        await link.api(f"STREAM.CREATE.{LIVE}", wanted)
+    elif changed == ["max_bytes"] and wanted["name"] in GROWS and wanted["max_bytes"] > actual["max_bytes"]:
+        await link.api(f"STREAM.UPDATE.{wanted['name']}", {**actual, "max_bytes": wanted["max_bytes"]})
+    elif changed:
         told = ", ".join(f"{key} is {actual.get(key)!r}, not {wanted[key]!r}" for key in changed)
         raise Damaged(
             f"stream {wanted['name']} has other settings than this hub's: {told}; "

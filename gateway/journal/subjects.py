@@ -7,6 +7,7 @@ import re
 
 JOURNAL = "j"
 REFUSED = "r"
+CHUNKS, META = "$O.content.C", "$O.content.M"
 DESIRED = "$KV.desired"
 MAX_TOKEN = 120
 

@@ -6,22 +6,26 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from core.energy_system import faults
+from pydantic import ValidationError
+
+from core.energy_system import Fault, faults
 from core.messages.site import SiteConfig
+from gateway.registry import AdapterMissing, find
 from gateway.settings.errors import Problem
 from gateway.settings.explain import closest
 from gateway.settings.models import HttpListener, HubSettings, is_loopback
 from gateway.settings.places import Key, Places
+from protocols.adapter import NamesSources
 
 Finding = tuple[Key, str, str]
 
 
 def check(settings: HubSettings, places: Places) -> list[Problem]:
     """Every contradiction in settings whose fields are all right by themselves; a site's own are the core's to find."""
-    findings = [*_hub(settings), *_listeners(settings), *_adapters_tls(settings)]
+    findings = [*_hub(settings), *_listeners(settings), *_adapters_tls(settings), *_adapters_sources(settings)]
     for index, site in enumerate(settings.sites):
         config = site.config()
-        findings += [(("sites", index, *_key(config, f.where)), f.what, f.next) for f in faults(config)]
+        findings += [(("sites", index, *_key(config, f.where)), _named(f), f.next) for f in faults(config)]
     return [Problem(places.where(at), what, step) for at, what, step in findings]
 
 
@@ -65,6 +69,29 @@ def _adapters_tls(settings: HubSettings) -> Iterator[Finding]:
     for at, value in walk(settings.adapters, ("adapters",)):
         if at[-1] == "tls" and value not in known:
             yield at, f"no `[[tls]]` is called `{value}`", closest(value, known)
+
+
+def _adapters_sources(settings: HubSettings) -> Iterator[Finding]:
+    """Sites and grid sources that an adapter names: what a peer says about one that does not exist would be lost."""
+    for adapter, table in settings.adapters.items():
+        try:
+            own = find(adapter).Settings.model_validate(table)
+        except (AdapterMissing, ValidationError):
+            continue  # because: told already, at its own place
+        for at, site, source in own.named_sources() if isinstance(own, NamesSources) else ():
+            found = settings.site(site)
+            known = tuple(s.id for s in (found.sources if found else settings.sites))
+            if source is None and found is None:
+                yield ("adapters", adapter, *at), f"no site is called `{site}`", closest(site, known)
+            elif source is not None and found is not None and source not in known:
+                what = f"the site `{site}` has no grid source `{source}`"
+                yield ("adapters", adapter, *at), what, closest(source, known)
+
+
+def _named(fault: Fault) -> str:
+    """What is wrong, with the id that the fault names: a number in a list says little to people."""
+    name = fault.where.partition(".")[2]
+    return f"`{name}`: {fault.what}" if name else fault.what
 
 
 def walk(value: Any, at: Key) -> Iterator[tuple[Key, str]]:

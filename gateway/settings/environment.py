@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.settings.errors import Problem
@@ -13,14 +14,15 @@ PREFIX = "BUSBAR__"
 
 
 def apply(raw: dict[str, Any], env: Mapping[str, str], places: Places) -> list[Problem]:
-    """Set what the environment names; `BUSBAR_DATA` is short for `BUSBAR__DATA`."""
+    """Set what the environment names; `BUSBAR_DATA` is the data folder as every verb means it, seen from where it is typed."""
     problems: list[Problem] = []
     names = {n: n.removeprefix(PREFIX) for n in env if n.startswith(PREFIX)}
     if env.get("BUSBAR_DATA"):
         names["BUSBAR_DATA"] = "DATA"
     for variable in sorted(names):
         at: Key = tuple(int(p) if p.isdigit() else p.lower() for p in names[variable].split("__"))
-        if _set(raw, at, _value(env[variable])):
+        value = str(Path(env[variable]).absolute()) if variable == "BUSBAR_DATA" else _value(env[variable])
+        if _set(raw, at, value):
             places.override(at, variable)
         else:
             problems.append(

@@ -49,6 +49,8 @@ def _read(path: Path, places: Places, at: tuple[str | int, ...]) -> dict[str, An
         fault = Problem(str(path), f"not TOML: {error}", "correct that line; strings stand in quotes")
     except UnicodeDecodeError:
         fault = Problem(str(path), "not UTF-8 text", "save the file as UTF-8")
+    except IsADirectoryError:
+        fault = Problem(str(path), "is a folder", f"name the file in it: {path / 'busbar.toml'}")
     except OSError as error:
         fault = Problem(str(path), f"cannot be read: {error.strerror}", "let the hub's user read it")
     else:

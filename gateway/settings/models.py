@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator
 
 from core.messages.base import Plain
 from core.messages.site import SiteConfig, Station
+from gateway.journal.limits import Limits
 
 Mount = Literal["pages", "api", "partners", "pki", "uploads", "metrics"]
 Role = Literal["viewer", "operator", "admin"]
@@ -121,6 +123,62 @@ class SiteSettings(SiteConfig):
         return SiteConfig(**shared | {"stations": tuple(s.station() for s in self.stations)})
 
 
+class JournalSettings(Plain):
+    """How much the journal and what stands beside it may hold, and what is made of it."""
+
+    max_bytes: int = Field(
+        default=Limits().journal,
+        ge=1024 * 1024,
+        description="Bytes of the journal. When it is full nothing more is stored and nothing old is dropped. It can be raised, never lowered.",
+    )
+    content_max_bytes: int = Field(
+        default=Limits().content,
+        ge=1024 * 1024,
+        description="Bytes of evidence that is too large for a record (files); as `max_bytes`.",
+    )
+    refused_max_bytes: int = Field(
+        default=Limits().refused,
+        ge=1024 * 1024,
+        description="Bytes kept of what strangers sent; the oldest goes first. It can be raised, never lowered.",
+    )
+    refused_max_age_s: int = Field(
+        default=Limits().refused_age_s, ge=3600, description="How long that is kept, seconds; fixed once it was made."
+    )
+    live: bool = Field(
+        default=True,
+        description="Publish every message once more as a CloudEvents message for outside tools; /asyncapi.json describes it.",
+    )
+    live_max_bytes: int = Field(
+        default=Limits().live, ge=1024 * 1024, description="Bytes kept of those; the oldest goes first."
+    )
+    live_max_age_s: int = Field(default=Limits().live_age_s, ge=60, description="How long those are kept, seconds.")
+    share_wishes: bool = Field(
+        default=True,
+        description="Put what stations shall do into the key-value bucket `desired` too, for gateways in other processes.",
+    )
+    verify_at: time | None = Field(
+        default=time(3, 0),
+        description="Time of day (UTC) at which the whole journal is verified every night, as text; empty text: never.",
+    )
+
+    @field_validator("verify_at", mode="before")
+    @classmethod
+    def _never(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def limits(self) -> Limits:
+        """What each stream may hold."""
+        return Limits(
+            journal=self.max_bytes,
+            content=self.content_max_bytes,
+            refused=self.refused_max_bytes,
+            refused_age_s=self.refused_max_age_s,
+            live=self.live_max_bytes,
+            live_age_s=self.live_max_age_s,
+        )
+
+
 class HubSettings(Plain):
     """Everything that one hub is told."""
 
@@ -132,6 +190,13 @@ class HubSettings(Plain):
     )
     nats_user: str | None = Field(default=None, description="User at external servers.")
     nats_password: SecretRef | None = Field(default=None, description="Where the password at external servers is.")
+    journal: JournalSettings = Field(
+        default=JournalSettings(), description="Bounds of the journal, and what is made of it."
+    )
+    controls: bool = Field(
+        default=True,
+        description="Decide for the sites. False: only hold connections; another process on the same `nats` decides.",
+    )
     database: str | None = Field(
         default=None, description="SQLAlchemy URL of the read models. Unset: SQLite in the data folder."
     )

@@ -72,6 +72,7 @@ WORDS: Mapping[str, str] = {
     "Policies.confirm_within_s": "A command not confirmed within this is an incident, seconds.",
     "Policies.soc_stale_s": "A state of charge older than this is stale, seconds.",
     "Policies.unknown_vehicles": "What a vehicle that nobody recognises gets: what known departures leave, or nothing.",
+    "Policies.remote_start": "Whether a session of an own vehicle that does not begin by itself is started from here: own or never.",
     "Policies.unknown_vehicle_kwh": "Most energy planned for a vehicle that nobody recognises, kWh.",
     "Policies.default_work": "What a vehicle with no known work gets.",
     "Policies.default_deadrun_km": "Allowance for each depot leg that a feed does not state, km.",

@@ -65,6 +65,7 @@ class OcppAdapter:
         self._spawn(knocks.run(), "ocpp:knocks")
         for site in ports.sites:
             self._spawn(self._follow(site), f"ocpp:wishes:{site}")
+            self._spawn(self._take(site), f"ocpp:requests:{site}")
 
     async def stop(self) -> None:
         """Close the listeners and every socket (1001), journal the losses, then end; a second stop does nothing."""
@@ -94,18 +95,33 @@ class OcppAdapter:
 
     async def request_start(self, station: str, evse: int, token: str, cause: str = "") -> Outcome:
         """Start a transaction from afar; `cause` is the id of the `command.requested` that asks for it."""
-        number = next(self._connections)
-        return await self._act(
-            station, Command(cause, "start", evse), lambda c: c.dialect.start(c.records.station, evse, token, number)
-        )
+        return await self._act(station, *self._starting(evse, token, cause))
 
     async def request_stop(self, station: str, transaction: str, cause: str = "") -> Outcome:
         """Stop a transaction from afar."""
-        return await self._act(station, Command(cause, "stop"), lambda c: c.dialect.stop(transaction))
+        return await self._act(station, *_stopping(transaction, cause))
 
-    async def _act(self, name: str, command: Command, phrase: Callable[[Connection], Phrase]) -> Outcome:
+    async def _act(self, name: str, phrase: Callable[[Connection], Phrase], command: Command) -> Outcome:
         station = self._stations.get(name)
         return "unanswered" if station is None else await station.act(phrase, command)
+
+    def _starting(self, evse: int, token: str, cause: str) -> tuple[Callable[[Connection], Phrase], Command]:
+        number = next(self._connections)
+        return lambda c: c.dialect.start(c.records.station, evse, token, number), Command(cause, "start", evse)
+
+    async def _take(self, site: str) -> None:
+        """Hand every request to its station; the call and its answer are facts that cite it, and nobody waits here."""
+        ports = self._running()
+        async for request in ports.desired.requests(site):
+            known, body = ports.directory.station(request.station), request.body
+            if known is None:
+                log.warning("a request to the unknown station %s is left aside", request.station)
+                continue
+            station = self._station(known)
+            if body.act == "start" and body.token is not None:
+                station.ask(*self._starting(request.evse, body.token, request.id), body.expires)
+            elif body.act == "stop" and body.transaction is not None:
+                station.ask(*_stopping(body.transaction, request.id), body.expires)
 
     # -- wishes -----------------------------------------------------------------------------------------------------
 
@@ -135,6 +151,7 @@ class OcppAdapter:
             station.detach(connection)
             await connection.close(1013, "the journal is not available, try again later")
             return
+        log.info("station %s: connected by %s", known.id, dialect.subprotocol)
         closing = asyncio.ensure_future(old.close(1000, "a newer connection took over")) if old is not None else None
         code = 1006
         try:
@@ -170,6 +187,7 @@ class OcppAdapter:
         ports = self._running()
         large = code == 1009
         reason = "frame_too_large" if large else f"closed_{code}"
+        log.info("station %s: not connected any more (%s)", station.id, reason)
         message = _disconnected(connection, ports, reason)
         aside: list[Message] = []
         if large:
@@ -199,6 +217,10 @@ class OcppAdapter:
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(coroutine, name=name))
+
+
+def _stopping(transaction: str, cause: str) -> tuple[Callable[[Connection], Phrase], Command]:
+    return lambda c: c.dialect.stop(transaction), Command(cause, "stop")
 
 
 async def _stored(ports: Ports, site: str, messages: list[Message]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from core.messages.base import Physical, digest
 from core.messages.session import AuthorisationDecided, SessionMetered, session_id
@@ -116,6 +116,14 @@ def metered(
     return tuple(facts)
 
 
-def edge_register(samples: Iterable[tuple[Moment, Reading]], context: str) -> float | None:
-    """The register that a transaction's first or last event states in that context."""
-    return next((r.energy_wh for _, r in samples if r.context == context and r.energy_wh is not None), None)
+def edge_register(samples: Iterable[tuple[Moment, Reading]], edge: Literal["begin", "end"]) -> float | None:
+    """The register at a transaction's first or last event: the one in that context, else the first or last it states.
+
+    Many stations leave the context out, which then means `Sample.Periodic`.
+    """
+    other = "end" if edge == "begin" else "begin"
+    stated = [(r.context, r.energy_wh) for _, r in samples if r.energy_wh is not None and r.context != other]
+    if edge == "end":
+        stated.reverse()
+    meant = [wh for context, wh in stated if context == edge]
+    return next(iter(meant or (wh for _, wh in stated)), None)

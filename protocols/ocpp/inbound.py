@@ -34,12 +34,9 @@ class Inbound:
         frame = rpc.parse(raw)
         try:
             await self._dispatch(frame, raw)
-        except NotStored:
+        except NotStored as error:
             self._count("frames_not_stored")
-            log.warning(
-                "station %s: a frame could not be stored and is not answered; next: look at the journal",
-                self.station.id,
-            )
+            self.station.tell("a frame could not be stored and is not answered", str(error))
         except Exception:
             log.exception("station %s: a frame could not be handled; it is quarantined", self.station.id)
             await self._failed(frame, raw)
@@ -68,7 +65,6 @@ class Inbound:
             answer = rpc.error("-1" if frame.id is None else frame.id, dialect.code(frame.fault), frame.why)
         else:
             self._count("frames_unanswered")
-            log.warning("station %s: a frame that gets no answer: %s", self.station.id, frame.why)
         await self._settle(raw, "", (), (Doubt("frame_unreadable", frame.why, ""),), answer)
 
     async def _call(self, call: rpc.Call, raw: str) -> None:
@@ -169,6 +165,9 @@ class Inbound:
         if answer is not None:
             batch.append(records.sent(answer, subject, now, (received.id,)))
         await self.ports.journal.append(self.station.known.site, batch)
+        if doubts:
+            what = f"{doubts[0].reason}, {doubts[0].detail[:200]}"
+            self.station.tell("part of a frame was set aside", f"{what}; next: `busbar trace {self.station.id}`")
         self.station.learn(told)
         if answer is not None:
             await self.connection.send(answer)

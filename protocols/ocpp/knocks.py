@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -20,6 +21,14 @@ MOST = 256
 """Different (station, reason) pairs that are remembered; the oldest is forgotten first."""
 MOST_PER_MINUTE = 30
 MAX_NAME = 64
+
+
+NEXT: Mapping[str, str] = {
+    "station_unknown": "`busbar connect ocpp %s --accept --node PANEL --connectors KW` lets it in",
+    "credential_wrong": "`busbar connect ocpp %s` says what to type into it",
+    "version_refused": "set it to OCPP 2.0.1 or 1.6 (%s)",
+}
+"""What a person can do about a refusal."""
 
 
 @dataclass(slots=True)
@@ -69,6 +78,8 @@ class Knocks:
         now, times = self._ports.clock.now(), entry.times
         entry.times, entry.stated = 0, now
         self._recent.append(now)
+        step = NEXT[key[1]] % key[0]
+        log.warning("%r from %s was refused %d times: %s; next: %s", key[0], entry.address, times, key[1], step)
         body = StationKnocked(reason=key[1], versions=entry.versions, address=entry.address, times=times)
         number = next(self._numbers)
         message = compose(

@@ -8,7 +8,6 @@ import hmac
 import http
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -30,24 +29,20 @@ def identity(path: str) -> str | None:
     return unquote(segments[-1]) if segments else None
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What Basic authentication carried: bytes, because 1.6 keys are often not UTF-8."""
+def password(header: str | None, user: str) -> bytes | None:
+    """The password that an `Authorization` header carries for this user; None where it is not Basic, or another's.
 
-    user: bytes
-    password: bytes
-
-
-def credentials(header: str | None) -> Credentials | None:
-    """The user and password in an `Authorization` header, split on the decoded bytes; None where it is not Basic."""
+    Bytes, because 1.6 keys are often not UTF-8; not split at a colon, because an identity may hold one.
+    """
     scheme, _, value = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
-        user, colon, password = base64.b64decode(value.strip(), validate=True).partition(b":")
+        pair = base64.b64decode(value.strip(), validate=True)
     except (binascii.Error, ValueError):
         return None
-    return Credentials(user, password) if colon else None
+    start = f"{user}:".encode()
+    return pair.removeprefix(start) if pair.startswith(start) else None
 
 
 class Door:
@@ -90,20 +85,22 @@ class Door:
         return next((Subprotocol(name) for name in order if name in offered), None)
 
     def _authentic(self, known: KnownStation, request: Request) -> bool:
-        given = credentials(request.headers.get("Authorization"))
+        given = password(request.headers.get("Authorization"), known.id)
         secret = self._ports.secrets.get(known.credential)
         if given is None or not secret:
             return False
         quirks = self._settings.quirks.get(known.id)
-        same = hmac.compare_digest(given.password, secret)
+        same = hmac.compare_digest(given, secret)
         if quirks is not None and quirks.hex_password:
-            same |= hmac.compare_digest(given.password.lower(), secret.hex().encode())
-        return hmac.compare_digest(given.user, known.id.encode()) and same
+            same |= hmac.compare_digest(given.lower(), secret.hex().encode())
+        return same
 
     def _refuse(
         self, socket: ServerConnection, request: Request, name: str | None, status: http.HTTPStatus, reason: str
     ) -> Response:
         self._ports.report("stations_refused", {"protocol": "ocpp", "reason": reason})
+        item = {"path": request.path[:200], "reason": reason, "versions": list(_versions(request))}
+        self._ports.stranger("ocpp", str((socket.remote_address or ("",))[0]), item)
         if name is not None:
             address = socket.remote_address
             self._knocks.knock(name, reason, _versions(request), str(address[0]) if address else "")
@@ -132,6 +129,9 @@ async def listen(listener: Listener, ports: Ports, settings: Settings, door: Doo
             return
         await accept(socket, known)
 
+    # because: strangers must not fill the log; what matters of a connection is said by name where it is known
+    logger = logging.getLogger("protocols.ocpp.websockets")
+    logger.setLevel(logging.WARNING)
     return await serve(
         handle,
         listener.host,
@@ -145,5 +145,5 @@ async def listen(listener: Listener, ports: Ports, settings: Settings, door: Doo
         ping_timeout=settings.ping_s,
         close_timeout=2,
         server_header=None,
-        logger=logging.getLogger("protocols.ocpp.websockets"),
+        logger=logger,
     )

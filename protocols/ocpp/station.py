@@ -24,6 +24,9 @@ from protocols.ocpp.settings import Quirks, Settings
 
 log = logging.getLogger(__name__)
 
+TELL_EVERY = timedelta(minutes=1)
+"""At most one line of a kind about a station's frames in so long; all are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -32,6 +35,8 @@ class Act:
     phrase: Callable[[Connection], Phrase]
     command: Command
     done: asyncio.Future[Outcome]
+    expires: datetime | None = None
+    """From then on it is not sent any more."""
 
     def settle(self, outcome: Outcome) -> None:
         """Tell whoever waits, if somebody still does."""
@@ -56,9 +61,13 @@ class Station:
         """The one subprotocol to agree to, once the station was seen to speak another than it negotiated."""
         self.last_contact: datetime | None = None
         self._seen: datetime | None = None
+        self._told: dict[str, tuple[datetime, int]] = {}
         self._ready = False
         self._chores: deque[Callable[[Connection], Phrase]] = deque()
         self._acts: deque[Act] = deque()
+        self._request: Act | None = None
+        self._asked = ""
+        """The last request that was taken up."""
         self._late: deque[tuple[str, Arrived]] = deque(maxlen=KEPT_CALLS)
         self._poke: asyncio.Future[None] | None = None
         self._restless = False
@@ -108,6 +117,17 @@ class Station:
     def heard_from(self, connection: Connection) -> None:
         """Any frame is a sign of life."""
         self.last_contact = self.ports.clock.now()
+
+    def tell(self, what: str, why: str) -> None:
+        """A line in the log about what went wrong with a frame; the next of its kind says how many had none."""
+        now = self.ports.clock.now()
+        since, untold = self._told.get(what, (None, 0))
+        if since is not None and now - since < TELL_EVERY:
+            self._told[what] = since, untold + 1
+            return
+        self._told[what] = now, 0
+        more = f" ({untold} more since the last such line)" if untold else ""
+        log.warning("station %s: %s%s: %s", self.id, what, more, why)
 
     def sign_of_life(self, connection: Connection, every: timedelta) -> Message | None:
         """`station.seen`, if the last one is older than `every`."""
@@ -160,12 +180,19 @@ class Station:
 
     async def act(self, phrase: Callable[[Connection], Phrase], command: Command) -> Outcome:
         """Have a start or stop sent before anything else; how it ended."""
+        act = Act(phrase, command, asyncio.get_running_loop().create_future())
         if self.connection is None:
             return "unanswered"
-        act = Act(phrase, command, asyncio.get_running_loop().create_future())
         self._acts.append(act)
         self.poke()
         return await act.done
+
+    def ask(self, phrase: Callable[[Connection], Phrase], command: Command, expires: datetime | None) -> None:
+        """As `act`, for a request that nobody waits for: the newest counts, once, as soon as the station can be asked."""
+        if command.wish != self._asked:
+            self._asked = command.wish
+            self._request = Act(phrase, command, asyncio.get_running_loop().create_future(), expires)
+            self.poke()
 
     def poke(self) -> None:
         """There may be something to do."""
@@ -242,6 +269,9 @@ class Station:
                 if now < connection.opened + timedelta(seconds=self.settings.boot_wait_s):
                     return
                 await self._first_words(connection)
+            elif (request := self._request) is not None:
+                self._request = None
+                await self._do(connection, request)
             elif (job := self.wishes.next(now)) is not None:
                 await self._perform(connection, job)
             elif self._chores:
@@ -252,6 +282,9 @@ class Station:
 
     async def _do(self, connection: Connection, act: Act) -> None:
         outcome: Outcome = "unanswered"
+        if act.expires is not None and self.ports.clock.now() >= act.expires:
+            act.settle(outcome)
+            return
         try:
             outcome = (await self.calls.exchange(connection, act.phrase(connection), act.command, None)).outcome
         finally:

@@ -30,6 +30,9 @@ REPEATS = timedelta(minutes=10)
 STRANGERS = timedelta(minutes=1)
 """At most one piece of evidence about strangers in so long; all are counted."""
 
+TELL_EVERY = timedelta(minutes=1)
+"""At most one line of a kind about a peer in the log in so long."""
+
 By = Literal["first", "in"]
 
 
@@ -42,6 +45,7 @@ class Server:
         self._evidence = evidence
         self._answers: OrderedDict[tuple[str, str, str, str], tuple[datetime, Reply]] = OrderedDict()
         self._strangers_at: datetime | None = None
+        self._told: dict[str, datetime] = {}
         self._background: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -84,6 +88,8 @@ class Server:
     def _stranger(self, request: HttpRequest, action: str) -> HttpResponse:
         """401 at once; evidence at most once a minute, so that a stranger cannot fill the journal."""
         self._ports.report("connections_refused", {"protocol": PROTOCOL, "reason": "token_wrong"})
+        item = {"request": f"{request.method} {action[:64]}", "bytes": len(request.body), "reason": "token_wrong"}
+        self._ports.stranger(PROTOCOL, request.peer, item)
         detail = (
             f"{request.method} {action[:64]} from {request.peer}: the token is not one of ours or was already used; "
             "next: compare token A on both sides, or give out a new one and register again"
@@ -167,6 +173,16 @@ class Server:
         if reply.status >= 400:
             reason = exchange.faults[0].reason if exchange.faults else "message_invalid"
             self._ports.report("frames_refused", {"protocol": PROTOCOL, "reason": reason})
+        if exchange.faults:
+            self._tell(talk.peer.name, exchange.faults[0], exchange.now)
+
+    def _tell(self, peer: str, fault: Fault, now: datetime) -> None:
+        """A line in the log about something that was set aside, at most once a minute for a peer and reason."""
+        key = f"{peer} {fault.reason}"
+        if key in self._told and now - self._told[key] < TELL_EVERY:
+            return
+        self._told[key] = now
+        _log.warning("oscp:%s: set aside: %s, %s", peer, fault.reason, fault.detail[:300])
 
 
 async def _act(exchange: Exchange, action: str, body: bytes) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -92,6 +93,13 @@ class Settings(_Model):
         if len(set(names)) != len(names):
             raise ValueError("two OSCP peers have the same name; next: rename one of them")
         return self
+
+    def named_sources(self) -> Iterator[tuple[tuple[str | int, ...], str, str | None]]:
+        """Where a peer's limits hold: its site, and the source of each of its groups."""
+        for index, peer in enumerate(self.peers):
+            yield ("peers", index, "site"), peer.site, None
+            for group, source in peer.groups.items():
+                yield ("peers", index, "groups", group), peer.site, source
 
     @property
     def public_url(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -101,6 +101,14 @@ def _warnings(table: Table) -> tuple[Quarantined, ...]:
     return tuple(Quarantined(name, "column_unknown", detail) for name in table.unknown)
 
 
+def _passed_over(works: Sequence[str], days: Days | None) -> tuple[Quarantined, ...]:
+    """One word about all departures that are too far away in time to become work."""
+    if not works or days is None:
+        return ()
+    detail = f"{len(works)} departures lie outside of {days[0]} to {days[1]} and were passed over, first {works[0]}"
+    return (Quarantined(f"{len(works)} rows", "outside_horizon", detail),)
+
+
 def _departures(
     table: Table, feed: str, content: str, zone: ZoneInfo, days: Days | None, now: datetime | None
 ) -> Translation:
@@ -108,6 +116,7 @@ def _departures(
     for row in table.rows:
         _take(found, row, zone, now)
     blocks = [b for b in found.blocks.values() if days is None or days[0] <= b.operating_day <= days[1]]
+    passed_over = _passed_over(sorted(found.blocks.keys() - {b.work for b in blocks}), days)
     covered = [b.operating_day for b in blocks] if found.complete else []
     return Translation(
         feed,
@@ -115,7 +124,7 @@ def _departures(
         content,
         blocks=tuple(sorted(blocks, key=lambda b: (b.departs, b.block))),
         quarantined=tuple(found.quarantined),
-        warnings=_warnings(table),
+        warnings=(*_warnings(table), *passed_over),
         covers_from=min(covered, default=None),
         covers_until=max(covered, default=None),
         kept=tuple(found.kept),

@@ -115,6 +115,12 @@ def test_a_server_certificate_needs_a_name() -> None:
         authority.server(authority.root("Root", NOW, YEAR), [], NOW, YEAR)
 
 
+@pytest.mark.parametrize("name", ["bad name!", "https://hub.example", "hub..example"])
+def test_a_server_certificate_is_not_made_for_what_is_no_host_name(name: str) -> None:
+    with pytest.raises(ValueError, match="no host name"):
+        authority.server(authority.root("Root", NOW, YEAR), [name], NOW, YEAR)
+
+
 def test_a_credential_is_read_back_only_with_its_own_key() -> None:
     top, other = authority.root("Root", NOW, YEAR), authority.root("Other", NOW, YEAR)
     assert authority.load(top.certificate_pem, top.key_pem).fingerprint == top.fingerprint

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.messages import Message, Position
-from core.ports import Handler, KnownStation, NotStored, Ports, TokenAnswer, Wish
+from core.ports import Handler, KnownStation, NotStored, Ports, Request, TokenAnswer, Wish
 from gateway.clock import SystemClock
 from gateway.journal.memory import MemoryLog
 
@@ -78,11 +78,16 @@ class TestDesired:
     def __init__(self) -> None:
         self._newest: dict[str, Wish] = {}
         self._queues: list[asyncio.Queue[Wish]] = []
+        self.asked: asyncio.Queue[Request] = asyncio.Queue()
 
     def put(self, wish: Wish) -> None:
         self._newest[wish.station] = wish
         for queue in self._queues:
             queue.put_nowait(wish)
+
+    async def requests(self, site: str) -> AsyncIterator[Request]:
+        while True:
+            yield await self.asked.get()
 
     async def follow(self, site: str) -> AsyncIterator[Wish]:
         queue: asyncio.Queue[Wish] = asyncio.Queue()

@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from random import Random
 from typing import Any
 
@@ -242,6 +243,26 @@ class JournalContract:
         await asyncio.sleep(0.01)
         await log.wish("depot", "CP 1", {"kw": 0})
         assert await asyncio.wait_for(coming, 2) == ("CP 1", {"kw": 0})
+
+    @pytest.mark.parametrize("size", [0, 1, 131_072, 131_073, 900_000])
+    async def test_large_content_is_kept_under_its_digest_and_read_back(self, log: Any, size: int) -> None:
+        content = Random(size).randbytes(size)
+        digest = await log.keep(content)
+        assert digest == sha256(content).hexdigest()
+        assert await log.content(digest) == content
+        assert await log.last() == 0
+
+    async def test_what_is_kept_already_takes_no_room_again(self, small: Any) -> None:
+        content = Random(1).randbytes(150_000)
+        assert len({await small.keep(content) for _ in range(5)}) == 1
+
+    async def test_content_for_which_there_is_no_room_is_refused_and_content_that_nobody_kept_is_none(
+        self, small: Any
+    ) -> None:
+        content = Random(1).randbytes(400_000)
+        with pytest.raises(NotStored, match="next:"):
+            await small.keep(content)
+        assert await small.content(sha256(content).hexdigest()) is None
 
     async def test_what_strangers_send_is_kept_ten_a_second_and_counted(self, log: Any) -> None:
         for i in range(25):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.auth import Credentials
+from gateway.journal.limits import Limits
 from gateway.journal.nats_log import NatsLog
 from gateway.journal.server import EmbeddedServer
 from tests.gateway.journal.contract import JournalContract
@@ -29,13 +30,20 @@ class TestNatsLog(JournalContract):
     @pytest.fixture
     async def log(self, server: EmbeddedServer, observed: list[float]) -> AsyncIterator[NatsLog]:
         log = await NatsLog.connect(
-            server.url, user="busbar", password="secret", max_bytes=64 * MB, core="1.2.3", observe=observed.append
+            server.url,
+            user="busbar",
+            password="secret",
+            limits=Limits(journal=64 * MB, content=MB, refused=MB, live=MB),
+            core="1.2.3",
+            observe=observed.append,
         )
         yield log
         await log.close()
 
     @pytest.fixture
     async def small(self, server: EmbeddedServer) -> AsyncIterator[NatsLog]:
-        log = await NatsLog.connect(server.url, user="busbar", password="secret", max_bytes=200_000)
+        log = await NatsLog.connect(
+            server.url, user="busbar", password="secret", limits=Limits(200_000, content=200_000, refused=MB, live=MB)
+        )
         yield log
         await log.close()

@@ -18,6 +18,7 @@ from core.ports import NotStored
 from gateway.journal import auth, lock, process
 from gateway.journal.auth import Credentials
 from gateway.journal.chain import Chain
+from gateway.journal.limits import Limits
 from gateway.journal.lock import Locked
 from gateway.journal.log import Damaged
 from gateway.journal.opening import OpenJournal, open_journal, state_in
@@ -122,7 +123,9 @@ async def test_the_password_is_made_once_and_kept_from_others(tmp_path: Path) ->
 async def test_a_server_of_ones_own_is_used_by_its_url(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "theirs", "depot", Credentials("u", "p"), max_file=512 * MB)
     await server.start()
-    opened = await open_journal(tmp_path / "ours", nats=server.url, user="u", password="p", max_bytes=64 * MB)
+    opened = await open_journal(
+        tmp_path / "ours", nats=server.url, user="u", password="p", limits=Limits(journal=64 * MB, content=MB)
+    )
     assert opened.server is None
     writer = await opened.log.writer("depot", "gw-1", 1)
     assert await writer.append([message("a")]) == Position(1, 0)
@@ -133,8 +136,20 @@ async def test_a_server_of_ones_own_is_used_by_its_url(tmp_path: Path) -> None:
 async def test_a_changed_size_limit_is_refused_and_nothing_changes(tmp_path: Path) -> None:
     await fill(tmp_path, 2)
     with pytest.raises(Damaged, match=r"max_bytes is \d+, not \d+; next:"):
-        await open_journal(tmp_path, max_bytes=1024 * MB)
+        await open_journal(tmp_path, limits=Limits(journal=1024 * MB))
     await (await open_journal(tmp_path)).close()
+
+
+async def test_a_larger_limit_is_taken_over_and_a_smaller_one_refused(tmp_path: Path) -> None:
+    opened = await open_journal(tmp_path, limits=Limits(journal=64 * MB))
+    await (await opened.log.writer("depot", "gw-1", 1)).append([message("a")])
+    await opened.close()
+    opened = await open_journal(tmp_path, limits=Limits(journal=96 * MB))
+    assert (await opened.log.used())[1] == 96 * MB
+    assert ids(await everything(opened.log)) == ["a"]
+    await opened.close()
+    with pytest.raises(Damaged, match="max_bytes"):
+        await open_journal(tmp_path, limits=Limits(journal=64 * MB))
 
 
 async def test_a_cut_journal_is_not_written_to(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from core.messages import Position
 from core.ports import NotStored
 from gateway.journal import process
 from gateway.journal.group import Settings
+from gateway.journal.limits import MB, Limits
 from gateway.journal.link import Link
 from gateway.journal.nats_log import NatsLog
 from tests.gateway.journal.contract import message
@@ -46,7 +47,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 
 
 async def test_a_gateway_may_write_on_its_own_subject_only(url: str) -> None:
-    admin = await NatsLog.connect(url, user="admin", password="a", max_bytes=64 * 1024 * 1024)
+    admin = await NatsLog.connect(url, user="admin", password="a", limits=Limits(journal=64 * MB, content=MB))
     log = NatsLog(await Link.open(url, user="gw", password="g"), Settings(bytes), None)
     own = await log.writer("depot", "gw-1", 1)
     assert await own.append([message("a")]) == Position(1, 0)

@@ -113,6 +113,7 @@ def test_the_environment_overrides_and_is_named_when_it_is_wrong(tmp_path: Path)
     assert read(tmp_path, env={"BUSBAR__HTTP__0__PORT": "81"}).http[0].port == 81
     assert read(tmp_path, env={"BUSBAR__GATEWAY": "west"}).gateway == "west"
     assert read(tmp_path, env={"BUSBAR_DATA": "/elsewhere"}).data == Path("/elsewhere")
+    assert read(tmp_path, env={"BUSBAR_DATA": "near"}).data == Path.cwd() / "near"
     (problem,) = refused(tmp_path, env={"BUSBAR__HTTP__0__PORT": "many"})
     assert problem.where == "environment BUSBAR__HTTP__0__PORT"
     (problem,) = refused(tmp_path, env={"BUSBAR__HTTP__7__PORT": "81"})

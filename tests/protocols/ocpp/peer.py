@@ -42,7 +42,7 @@ class Profiles:
     def __call__(self, action: str, payload: dict[str, Any]) -> dict[str, Any] | str | None:
         self.calls.append((action, payload))
         if self.override.get(action):
-            return self.override[action].pop(0)  # type: ignore[no-any-return]
+            return self.override[action].pop(0)
         if action == "SetChargingProfile":
             return self._set(payload)
         if action == "GetCompositeSchedule":
@@ -142,7 +142,7 @@ class Peer:
         scheme = "wss" if ssl else "ws"
         socket = await connect(
             f"{scheme}://{address}{path or '/ocpp/' + name}",
-            subprotocols=[version],  # type: ignore[list-item]
+            subprotocols=[version],
             additional_headers=headers if headers is not None else basic(name, password),
             ssl=ssl,
             compression=None,
@@ -182,7 +182,7 @@ class Peer:
         self.numbers += 1
         frame = await self.raw(json.dumps([2, f"p{self.numbers}", action, payload]))
         assert frame[:2] == [3, f"p{self.numbers}"], frame
-        return frame[2]  # type: ignore[no-any-return]
+        return frame[2]
 
     async def boot(self) -> dict[str, Any]:
         if self.socket.subprotocol == "ocpp1.6":

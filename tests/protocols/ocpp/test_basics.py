@@ -74,7 +74,7 @@ async def test_a_token_is_answered_from_the_directory(hub: Hub, version: str, to
     answer = await peer.call("Authorize", shown)
     info = answer["idTagInfo"] if old else answer["idTokenInfo"]
     assert info["status"] == ("Accepted" if accepted else "Invalid")
-    assert hub.world.journal.of("authorisation.decided")[0].body.accepted is accepted  # type: ignore[attr-defined]
+    assert hub.world.journal.of("authorisation.decided")[0].body.accepted is accepted
     await peer.close()
 
 
@@ -87,7 +87,7 @@ async def test_a_1_6_start_gets_the_same_number_again_for_the_same_start(hub: Hu
     assert 0 < first["transactionId"] < 2**31
     facts = hub.world.journal.of("session.started")
     assert facts[0].id == facts[1].id
-    assert facts[0].body.transaction == str(first["transactionId"])  # type: ignore[attr-defined]
+    assert facts[0].body.transaction == str(first["transactionId"])
     assert facts[0].at.session == f"CP1/{first['transactionId']}"
     await peer.close()
 

@@ -23,7 +23,7 @@ async def test_a_wish_is_confirmed_before_time_goes_on_and_silence_ends_by_its_o
     monkeypatch.setattr(clocks, "REQUEST_HOLD_S", 0.2)
     start = datetime.now(UTC)
     clock = HeldClock(start)
-    world = World(clock=clock)  # type: ignore[arg-type]
+    world = World(clock=clock)
     world.directory.stations["CP1"] = known("CP1")
     world.secrets.values["station/CP1"] = b"secret"
     adapter = OcppAdapter(Settings(listeners=(Listener(port=0, plain=True, security_profile=1),)))

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from protocols.ocpp.adapter import OcppAdapter
-from protocols.ocpp.server import credentials, identity
+from protocols.ocpp.server import identity, password
 from tests.protocols.ocpp.conftest import Hub, known, settings
 from tests.protocols.ocpp.peer import Peer, Profiles, basic
 from tests.protocols.ports import World
@@ -33,14 +33,13 @@ def test_the_identity_is_the_last_segment_of_the_path_decoded(path: str, name: s
     assert identity(path) == name
 
 
-def test_basic_credentials_are_split_on_bytes_so_that_a_key_need_not_be_text() -> None:
-    header = basic("CP1", b"\xff\x00:\xfe")["Authorization"]
-    given = credentials(header)
-    assert given is not None
-    assert (given.user, given.password) == (b"CP1", b"\xff\x00:\xfe")
-    assert credentials("Bearer x") is None
-    assert credentials("Basic !!") is None
-    assert credentials(None) is None
+def test_a_password_is_bytes_and_belongs_to_one_user_who_may_have_a_colon_in_his_name() -> None:
+    header = basic("CP:1", b"\xff\x00:\xfe")["Authorization"]
+    assert password(header, "CP:1") == b"\xff\x00:\xfe"
+    assert password(header, "CP:2") is None
+    assert password("Bearer x", "CP:1") is None
+    assert password("Basic !!", "CP:1") is None
+    assert password(None, "CP:1") is None
 
 
 async def test_a_station_with_a_strange_name_comes_in_by_its_encoded_path(hub: Hub) -> None:
@@ -67,7 +66,7 @@ async def test_a_stranger_is_refused_before_the_upgrade_and_stands_in_the_knocki
     with pytest.raises(InvalidStatus):
         await hub.peer("NOBODY")
     again = await hub.world.journal.until("station.knocked", 2)
-    assert again[1].body.times == 5  # type: ignore[attr-defined]
+    assert again[1].body.times == 5
 
 
 async def test_strangers_cannot_fill_the_journal(hub: Hub) -> None:
@@ -82,14 +81,14 @@ async def test_strangers_cannot_fill_the_journal(hub: Hub) -> None:
     "headers",
     [basic("CP1", b"wrong"), basic("CP2", b"secret"), {}, {"Authorization": "Basic \xff"}, basic("", b"secret")],
 )
-async def test_wrong_credentials_get_401_and_leave_no_secret_anywhere(
+async def test_wrong_password_get_401_and_leave_no_secret_anywhere(
     hub: Hub, headers: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("DEBUG"), pytest.raises(InvalidStatus) as refused:
         await hub.peer("CP1", headers=headers)
     assert refused.value.response.status_code == 401
     [fact] = await hub.world.journal.until("station.knocked")
-    assert fact.body.reason == "credential_wrong"  # type: ignore[attr-defined]
+    assert fact.body.reason == "credential_wrong"
     ours = [r for r in caplog.records if r.name.startswith("protocols")]
     assert not any("d3Jvbmc" in r.getMessage() for r in ours)
 
@@ -146,7 +145,7 @@ async def test_every_frame_gets_its_versions_answer_and_the_next_one_is_served(
     assert (await peer.raw('[2,"next","Heartbeat",{}]'))[:2] == [3, "next"]
     if answer[0] == 4:
         [aside] = hub.world.journal.of("evidence.quarantined")
-        assert aside.body.reason in ("frame_unreadable", "call_refused")  # type: ignore[attr-defined]
+        assert aside.body.reason in ("frame_unreadable", "call_refused")
         assert hub.world.counts["quarantined"] == 1
     await peer.close()
 
@@ -186,8 +185,8 @@ async def test_a_frame_that_is_too_large_closes_the_socket_and_is_told(world: Wo
     await peer.boot()
     await peer.socket.send(json.dumps([2, "7", "DataTransfer", {"vendorId": "x", "data": "y" * 5000}]))
     [gone] = await world.journal.until("station.disconnected")
-    assert gone.body.reason == "frame_too_large"  # type: ignore[attr-defined]
-    assert world.journal.of("evidence.quarantined")[0].body.reason == "frame_too_large"  # type: ignore[attr-defined]
+    assert gone.body.reason == "frame_too_large"
+    assert world.journal.of("evidence.quarantined")[0].body.reason == "frame_too_large"
     assert peer.socket.close_code == 1009
     again = await Peer.open(adapter.health().listening[0], "CP1")
     await again.boot()
@@ -248,7 +247,7 @@ async def test_a_broken_message_that_carries_evidence_is_answered_and_its_good_p
     batch = next(b for _, b in hub.world.journal.batches if b[0].type == "evidence.received")
     told = {m.type for m in batch if not m.type.startswith("evidence.") and m.type != "station.seen"}
     assert told == facts
-    assert reason in [m.body.reason for m in batch if m.type == "evidence.quarantined"]  # type: ignore[attr-defined]
+    assert reason in [m.body.reason for m in batch if m.type == "evidence.quarantined"]
     await peer.close()
 
 
@@ -307,8 +306,8 @@ async def test_the_newest_connection_of_a_station_wins_and_the_old_ones_end_touc
     assert (await new.raw('[2,"y","Heartbeat",{}]'))[:2] == [3, "y"]
     told = [m for m in hub.world.journal.messages if m.type in ("station.connected", "station.disconnected")]
     assert [m.type for m in told] == ["station.connected", "station.disconnected", "station.connected"]
-    assert told[1].body.reason == "replaced"  # type: ignore[attr-defined]
-    assert told[1].body.connection == told[0].body.connection  # type: ignore[attr-defined]
+    assert told[1].body.reason == "replaced"
+    assert told[1].body.connection == told[0].body.connection
     assert [p.connected for p in hub.adapter.health().peers] == [True]
     await new.close()
 
@@ -332,7 +331,7 @@ async def test_a_flood_is_slowed_down_and_nothing_is_lost(world: World) -> None:
         await peer.socket.send(f'[2,"{number}","Heartbeat",{{}}]')
     answers = [await asyncio.wait_for(peer.frames.get(), 3) for _ in range(25)]
     assert [a[1] for a in answers] == [str(n) for n in range(25)]
-    assert world.counts["frames_delayed"] >= 3
+    assert world.counts["frames_delayed"] >= 1
     await peer.close()
     await adapter.stop()
 
@@ -372,7 +371,7 @@ async def test_a_station_with_two_connectors_gets_half_the_safe_level_on_each(wo
     await peer.boot()
     messages = await world.journal.until("command.confirmed", 2)
     assert profiles.limit(1, world.clock.now()) == 6_000
-    default: Any = next(m.body for m in messages if m.body.purpose == "default")  # type: ignore[attr-defined]
+    default: Any = next(m.body for m in messages if m.body.purpose == "default")
     assert default.installed[0].steps[0].kw == 12
     await peer.close()
     await adapter.stop()

@@ -17,6 +17,7 @@ from protocols.common.json_text import NotJson, read_json
 from protocols.common.times import read_time, write_time
 from protocols.ocpp import rpc
 from protocols.ocpp.dialect import Composite, Hearing, OpenTransaction
+from protocols.ocpp.facts import edge_register
 from protocols.ocpp.readings import Sampled, merge
 from protocols.ocpp.schedules import Target, composite, encode, excess
 from protocols.ocpp.settings import Quirks
@@ -115,6 +116,24 @@ def test_the_plugs_side_wins_over_the_inlet_and_signed_data_is_left_alone() -> N
     assert merge([sample("OCMF|x", signed=True)]) == merge([])
 
 
+@pytest.mark.parametrize(
+    ("registers", "begin", "end"),
+    [
+        ([("Transaction.Begin", 10), ("Sample.Periodic", 20), ("Transaction.End", 30)], 10, 30),
+        ([("Sample.Periodic", 10), ("Sample.Periodic", 20)], 10, 20),
+        ([("Sample.Periodic", 15), ("Transaction.Begin", 10)], 10, 15),
+        ([("Transaction.Begin", 10)], 10, None),
+        ([], None, None),
+    ],
+)
+def test_the_register_at_a_transactions_edge_is_the_one_meant_for_it_else_the_outermost(
+    registers: list[tuple[str, float]], begin: float | None, end: float | None
+) -> None:
+    moments = [(read_time(None, NOW), merge([sample(wh, context=context)])[0]) for context, wh in registers]
+    assert edge_register(moments, "begin") == begin
+    assert edge_register(moments, "end") == end
+
+
 def test_a_transaction_number_is_positive_and_depends_on_every_part() -> None:
     numbers = {
         transaction_id(*parts)
@@ -167,10 +186,10 @@ def test_an_unknown_stop_is_matched_only_where_one_transaction_runs() -> None:
     one = {"7": OpenTransaction("7", 1, "A")}
     two = {**one, "8": OpenTransaction("8", 2, "B")}
     dialect = V16()
-    assert dialect.hear("StopTransaction", stop, hearing(open=one)).facts[0].body.transaction == "7"  # type: ignore[attr-defined]
+    assert dialect.hear("StopTransaction", stop, hearing(open=one)).facts[0].body.transaction == "7"
     assert not dialect.hear("StopTransaction", stop, hearing(open=two)).facts
     tagged = dialect.hear("StopTransaction", {**stop, "idTag": "B"}, hearing(open=two))
-    assert tagged.facts[0].body.transaction == "8"  # type: ignore[attr-defined]
+    assert tagged.facts[0].body.transaction == "8"
     orphan = dialect.hear("StopTransaction", stop, hearing())
     assert (orphan.answer, orphan.doubts[0].reason) == ({}, "transaction_unknown")
 

@@ -38,9 +38,9 @@ async def begin(peer: Peer, hub: Hub) -> str:
 def steps(hub: Hub, wish: str = "") -> list[tuple[str, str]]:
     """(what, purpose) of every command step of a wish, in the journal's order."""
     return [
-        (m.type.removeprefix("command."), m.body.purpose)  # type: ignore[attr-defined]
+        (m.type.removeprefix("command."), m.body.purpose)
         for m in hub.world.journal.messages
-        if m.type.startswith("command.") and (not wish or m.body.wish == wish)  # type: ignore[attr-defined]
+        if m.type.startswith("command.") and (not wish or m.body.wish == wish)
     ]
 
 
@@ -80,7 +80,7 @@ async def test_a_wish_for_a_transaction_is_sent_and_confirmed_by_the_composite_s
     assert installed.until is not None
     assert installed.until <= wish.body.valid_until
     assert answer.limit(1, hub.world.clock.now()) == 88_888.8
-    assert {m.body.purpose for m in hub.world.journal.of("command.confirmed")} == {"max", "default", "transaction"}  # type: ignore[attr-defined]
+    assert {m.body.purpose for m in hub.world.journal.of("command.confirmed")} == {"max", "default", "transaction"}
     assert [s for s in steps(hub, wish.id) if s[1] == "transaction"] == [
         ("sent", "transaction"),
         ("accepted", "transaction"),
@@ -171,8 +171,8 @@ async def test_a_silent_station_gets_the_wish_once_more_and_then_no_more(hub: Hu
     await hub.world.journal.until("command.unanswered", 2)
     await asyncio.sleep(0.15)
     assert [what for what, _ in steps(hub, wish.id) if what in ("sent", "unanswered")] == ["sent", "unanswered"] * 2
-    assert all(m.body.reason == "call_timeout" for m in hub.world.journal.of("command.unanswered"))  # type: ignore[attr-defined]
-    calls: list[Any] = [m.body.call for m in hub.world.journal.of("command.sent")]  # type: ignore[attr-defined]
+    assert all(m.body.reason == "call_timeout" for m in hub.world.journal.of("command.unanswered"))
+    calls: list[Any] = [m.body.call for m in hub.world.journal.of("command.sent")]
     assert len(set(calls)) == len(calls)
     await peer.close()
 
@@ -197,7 +197,7 @@ async def test_a_late_acceptance_still_counts(hub: Hub) -> None:
     await hub.world.journal.until("command.unanswered")
     await peer.socket.send(f'[3,"{kept[0][1]}",{{"status":"Accepted"}}]')
     await confirmed(hub, wish.id)
-    late = [m for m in hub.world.journal.of("command.accepted") if m.body.call == kept[0][1]]  # type: ignore[attr-defined]
+    late = [m for m in hub.world.journal.of("command.accepted") if m.body.call == kept[0][1]]
     assert len(late) == 1
     await peer.close()
 
@@ -217,7 +217,7 @@ async def test_after_a_reconnect_everything_is_sent_again(hub: Hub, version: str
     await peer.call("Heartbeat", {})
     async with asyncio.timeout(3):
         while not any(
-            m.type == "command.confirmed" and m.body.purpose == "transaction"  # type: ignore[attr-defined]
+            m.type == "command.confirmed" and m.body.purpose == "transaction"
             for m in hub.world.journal.messages[before:]
         ):
             await asyncio.sleep(0.005)
@@ -236,7 +236,7 @@ async def test_a_lost_socket_leaves_the_open_call_unanswered(hub: Hub) -> None:
     peer.answer = lambda action, payload: peer.drop() if action == "SetChargingProfile" else profiles(action, payload)
     hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
     [message] = await hub.world.journal.until("command.unanswered")
-    assert message.body.reason == "connection_lost"  # type: ignore[attr-defined]
+    assert message.body.reason == "connection_lost"
     [gone] = await hub.world.journal.until("station.disconnected")
     assert gone.at.station == "CP1"
 
@@ -275,7 +275,7 @@ async def test_a_station_that_draws_more_than_it_accepted_is_a_mismatch(world: W
     meter = [{"timestamp": stamp(world.clock.now()), "sampledValue": [value]}]
     await peer.call("MeterValues", {"evseId": 1, "meterValue": meter})
     [message] = await world.journal.until("command.mismatched")
-    assert (message.body.wish, message.body.reason) == (wish.id, "measured_above_wish")  # type: ignore[attr-defined]
+    assert (message.body.wish, message.body.reason) == (wish.id, "measured_above_wish")
     await peer.close()
     await adapter.stop()
 
@@ -296,7 +296,7 @@ async def test_a_composite_above_the_wish_is_a_mismatch(hub: Hub) -> None:
     profiles.override["GetCompositeSchedule"] = [{"status": "Accepted", "schedule": schedule}]
     wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
     [message] = await hub.world.journal.until("command.mismatched")
-    assert (message.body.wish, message.body.reason) == (wish.id, "composite_above_wish")  # type: ignore[attr-defined]
+    assert (message.body.wish, message.body.reason) == (wish.id, "composite_above_wish")
     await peer.close()
 
 

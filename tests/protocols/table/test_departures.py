@@ -167,6 +167,10 @@ def test_only_the_days_that_were_asked_for_become_work():
     found = run(text, days=(DAY, DAY))
     assert ([b.vehicle for b in found.blocks], found.covers_until) == (["A"], DAY)
     assert run(text).covers_until == date(2026, 11, 26)
+    (warning,) = found.warnings
+    assert (warning.reason, warning.item) == ("outside_horizon", "1 rows")
+    assert "plan:2026-11-26:B@06:20" in warning.detail
+    assert run(text).warnings == ()
 
 
 def test_one_file_at_a_time():

@@ -1,0 +1,156 @@
+"""A charge point of a stranger's make, of each version, from the first knock to the invoice."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import websockets
+
+from tests.outside.chargers import SUBPROTOCOLS, Profiles, charging_station, dialled
+from tests.outside.depot import Depot, until
+
+VERSIONS = pytest.mark.parametrize(("version", "station", "vehicle"), [("1.6", "CP-01", 1), ("2.0.1", "CP-02", 2)])
+
+
+VIEWS = {
+    "1.6": {"stations": ("ocpp1.6",), "sessions": ("0.41",)},
+    "2.0.1": {"stations": ("ocpp2.0.1",), "vehicles": ("0.41",)},
+}
+"""What a person sees of it; every view is tried with one of the two."""
+
+
+async def refused(depot: Depot, station: str, password: str, *subprotocols: str) -> int:
+    """The status that a station gets before the upgrade."""
+    with pytest.raises(websockets.InvalidStatus) as found:
+        async with dialled(depot.station_url(), station, password, *subprotocols):
+            pass
+    return int(found.value.response.status_code)
+
+
+async def row(depot: Depot, path: str, **equal: Any) -> dict[str, Any] | None:
+    """The first row of a list that has these values."""
+    rows = await depot.items(path)
+    return next((r for r in rows if all(r.get(k) == v for k, v in equal.items())), None)
+
+
+@VERSIONS
+async def test_a_wrong_password_is_401_and_stands_in_the_knocking_list(
+    depot: Depot, version: str, station: str, vehicle: int
+) -> None:
+    before = await depot.counted("busbar_stations_refused_total", reason="credential_wrong")
+    assert await refused(depot, station, "guessed", SUBPROTOCOLS[version]) == 401
+    assert await depot.counted("busbar_stations_refused_total", reason="credential_wrong") == before + 1
+
+    async def knocked() -> bool:
+        rows = await depot.items("/stations", knocking=1)
+        return any(r["station"] == station and "password" in r["reason"] for r in rows)
+
+    await until(knocked)
+
+
+async def test_no_common_version_is_told_and_closes(depot: Depot) -> None:
+    password = depot.password("CP-01")
+    assert await refused(depot, "CP-01", password) == 400
+    with pytest.raises(websockets.ConnectionClosed) as closed:
+        async with dialled(depot.station_url(), "CP-01", password, "ocpp1.5") as socket:
+            await socket.recv()
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, "ocpp2.0.1" in closed.value.rcvd.reason) == (1002, True)
+
+
+@pytest.mark.parametrize(("version", "station"), [("1.6", "NEW-16"), ("2.0.1", "NEW/201 b")])
+async def test_an_unknown_station_knocks_is_let_in_and_connects_with_the_password_it_was_given(
+    depot: Depot, version: str, station: str
+) -> None:
+    assert await refused(depot, station, "whatever", SUBPROTOCOLS[version]) == 404
+
+    async def knocks() -> bool:
+        return any(r["station"] == station for r in await depot.items("/stations", knocking=1))
+
+    await until(knocks)
+    told = await depot.busbar("connect", "ocpp")
+    assert station in told.out
+    accepted = await depot.busbar(
+        "connect", "ocpp", station, "--accept", "--node", "panel-2", "--connectors", "60", "--json", "--show-password"
+    )
+    assert accepted.code == 0, accepted.err
+    told = accepted.json
+    assert told["url"][0] == f"{depot.station_url()}/{quote(station, safe='')}"
+    assert SUBPROTOCOLS[version] in told["subprotocols"]
+    profiles = Profiles()
+    async with charging_station(version, depot.station_url(), station, told["password"], profiles=profiles) as charger:
+        assert (await charger.boot()).status == "Accepted"
+        await until(lambda: _answer(profiles.limits("TxDefaultProfile") == [0.0]))
+        seen = await row(depot, "/stations", station=station)
+        assert seen is not None
+        assert (seen["node"], seen["connected"], seen["version"]) == ("panel-2", True, SUBPROTOCOLS[version])
+
+
+async def _answer(value: Any) -> Any:
+    return value
+
+
+@VERSIONS
+async def test_a_night_of_one_charger_is_told_in_every_view(
+    depot: Depot, version: str, station: str, vehicle: int
+) -> None:
+    profiles = Profiles(refuse=1)
+    bus, token = f"BUS-{vehicle}", f"TAG-{vehicle}"
+    maximum = "ChargePointMaxProfile" if version == "1.6" else "ChargingStationMaxProfile"
+    roots = ssl.create_default_context(cafile=str(depot.folder / "pki" / "root.pem"))
+    async with charging_station(
+        version, depot.station_url(tls=True), station, depot.password(station), profiles=profiles, roots=roots
+    ) as charger:
+        boot = await charger.boot()
+        assert (boot.status, boot.interval) == ("Accepted", 300)
+        assert (await charger.heartbeat()).current_time
+        await charger.status("Available")
+        assert await charger.authorise(token) == "Accepted"
+        # at first contact: the rating, refused once and sent again, and the safe level for every transaction
+        await until(lambda: _answer(profiles.purposes().count(maximum) == 2))
+        assert profiles.limits("TxDefaultProfile") == [10.0]
+        profiles.refuse = 1
+        await charger.begin(token)
+        await charger.meter(1100, 40)
+        await until(lambda: _answer(profiles.purposes().count("TxProfile") >= 2))
+        await charger.meter(1200, 41)
+        await until(lambda: _answer(profiles.kw() > 7.0))
+        # a person's limit arrives as a profile
+        limited = await depot.busbar("limit", station, "7", "--for", "2h", "--why", "the cable is warm")
+        assert limited.code == 0, limited.err
+        await until(lambda: _answer(max(profiles.limits("TxProfile")) == 7.0))
+        rejected = await depot.messages("command.rejected", station=station)
+        assert {m["body"].get("purpose", "transaction") for m in rejected} >= {"max", "transaction"}, rejected
+
+        for verb, words in VIEWS[version].items():
+            told = await depot.busbar(verb)
+            assert told.code == 0, told.err
+            assert all(word in told.out for word in (*words, bus, station) if word), told.out
+        why = await depot.busbar("why", f"station:{station}")
+        assert why.code == 0, why.err
+        for word in ("the cable is warm", "SetChargingProfile"):
+            assert word in why.out, why.out
+        trace = await depot.busbar("trace", station)
+        assert "SetChargingProfile" in trace.out
+        assert token not in trace.out, "a card's number stands in the trace"
+
+    # the socket is lost and comes again: the station gets its wish again
+    profiles.got.clear()
+    async with charging_station(
+        version, depot.station_url(tls=True), station, depot.password(station), profiles=profiles, roots=roots
+    ) as again:
+        again.transaction = charger.transaction
+        if version == "2.0.1":
+            again.seq = charger.seq
+        await again.heartbeat()
+        await until(lambda: _answer(profiles.last("TxProfile")))
+        assert profiles.last("TxProfile")["transaction_id"] == charger.transaction
+        assert "TxDefaultProfile" in profiles.purposes()
+        await again.finish(token, 2000)
+        session = await until(lambda: row(depot, "/records", vehicle=bus))
+        assert session["energy_kwh"] == 1.0
+    lost = await until(lambda: row(depot, "/stations", station=station, connected=False))
+    assert "not connected" in lost["reason"]
