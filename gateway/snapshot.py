@@ -20,7 +20,7 @@ from core.site import SiteState
 from gateway.secrets import write_durably
 
 NAME = "folded"
-LIBRARIES = ("immutables", "pydantic", "pydantic-core")
+LIBRARIES = ("immutables", "numpy", "pydantic", "pydantic-core")
 
 logger = logging.getLogger(__name__)
 
