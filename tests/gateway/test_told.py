@@ -28,7 +28,7 @@ def test_every_type_of_message_has_words_of_its_own(type: str) -> None:
     assert type in told._SAYS
 
 
-@pytest.mark.parametrize("trigger", {*TRIGGERS.values(), "slot", "plan_refused"})
+@pytest.mark.parametrize("trigger", sorted({*TRIGGERS.values(), "slot", "plan_refused"}))
 def test_every_trigger_of_a_plan_has_words(trigger: str) -> None:
     plan = AllocationPlanned(
         rule="plan",
