@@ -24,20 +24,22 @@ LOUD = ("over_kw", "rows", "left")
 """Numbers whose change is worth an update; the others keep the value they had."""
 
 Evaluate = Callable[[Facts, World, datetime], Iterator[Condition]]
-Inputs = Callable[[Facts, World], tuple[object, ...]]
+Yard = tuple[object, ...]
+"""Who stands where, in which session, how the departures look, and what is open."""
+Inputs = Callable[[Facts, World, Yard], tuple[object, ...]]
 
 EVALUATORS: tuple[tuple[Evaluate, Inputs], ...] = (
-    (offline, lambda facts, world: (facts.links, world.open, *_yard(world))),
-    (commands, lambda facts, world: (facts.orders, facts.links, *_yard(world))),
-    (faults, lambda facts, world: (facts.statuses, *_yard(world))),
-    (strangers, lambda facts, world: (facts.identified, *_yard(world))),
-    (sources, lambda facts, world: (facts.sources, facts.contacts, world.config)),
-    (meters, lambda facts, world: (facts.watches, world.config)),
-    (limits, lambda facts, world: (facts.envelope, world.config)),
-    (plans, lambda facts, world: (facts.plan, world.config)),
-    (feeds, lambda facts, world: (facts.feeds, world.config)),
-    (journal, lambda facts, world: (facts.journal, world.config)),
-    (departures, lambda facts, world: (world.readiness, world.open)),
+    (offline, lambda facts, world, yard: (facts.links, *yard)),
+    (commands, lambda facts, world, yard: (facts.orders, facts.links, *yard)),
+    (faults, lambda facts, world, yard: (facts.statuses, *yard)),
+    (strangers, lambda facts, world, yard: (facts.identified, *yard)),
+    (sources, lambda facts, world, yard: (facts.sources, facts.contacts, world.config)),
+    (meters, lambda facts, world, yard: (facts.watches, world.config)),
+    (limits, lambda facts, world, yard: (facts.envelope, world.config)),
+    (plans, lambda facts, world, yard: (facts.plan, world.config)),
+    (feeds, lambda facts, world, yard: (facts.feeds, world.config)),
+    (journal, lambda facts, world, yard: (facts.journal, world.config)),
+    (departures, lambda facts, world, yard: (world.readiness, world.open)),
 )
 """Every kind of condition with what it is evaluated from; a new kind is one more function."""
 
@@ -55,12 +57,6 @@ class Evaluated:
 
 Known = MutableMapping[Evaluate, Evaluated]
 """What may be remembered between evaluations; without it the conditions are the same."""
-
-
-def _yard(world: World) -> tuple[object, ...]:
-    """Who stands where, in which session, and how the departures look."""
-    standing = tuple((place, plug.plugged, plug.session, plug.began) for place, plug in sorted(world.plugs.items()))
-    return (world.config, world.readiness, tuple(sorted(world.vehicles.items())), standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +93,13 @@ def fold(state: IncidentsState, message: Message) -> IncidentsState:
 
 
 def conditions(state: IncidentsState, world: World, now: datetime, known: Known | None = None) -> tuple[Condition, ...]:
-    """Every condition that the facts speak about, active or gone, in the order of kind and subject."""
-    world = replace(world, open=state.open)
-    known = {} if known is None else known
+    """Every condition that holds, or whose incident is open, in the order of kind and subject."""
+    world, known = replace(world, open=state.open), {} if known is None else known
+    standing = tuple((place, plug.plugged, plug.session, plug.began) for place, plug in sorted(world.plugs.items()))
+    yard = (world.config, world.readiness, world.open, tuple(sorted(world.vehicles.items())), standing)
     found: list[Condition] = []
     for evaluate, inputs in EVALUATORS:
-        given = inputs(state.facts, world)
+        given = inputs(state.facts, world, yard)
         before = known.get(evaluate)
         if before is None or not _same(before.inputs, given) or (before.until is not None and now >= before.until):
             fresh = tuple(evaluate(state.facts, world, now))

@@ -64,6 +64,8 @@ def faults(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
     for (station, evse), message in worst.items():
         body = message.body
         assert isinstance(body, ConnectorStatusChanged)
+        if world.idle("charger_fault", f"{station}/{evse}", body.status == "faulted"):
+            continue
         bay = _bay(world.config, station, evse)
         condition = Condition(
             kind="charger_fault",
@@ -92,10 +94,13 @@ def strangers(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
         here = plug.plugged and body.since == plug.began and body.vehicle is None
         since = plug.since if here and plug.since else message.time
         for kind in ("unknown_vehicle", "vehicle_conflict"):
+            active = here and (body.by == "conflict") == (kind == "vehicle_conflict")
+            if world.idle(kind, f"{station}/{evse}", active):
+                continue
             condition = Condition(
                 kind=kind,
                 subject=f"{station}/{evse}",
-                active=here and (body.by == "conflict") == (kind == "vehicle_conflict"),
+                active=active,
                 since=since,
                 causes=(message.id,),
                 params={"bay": _bay(world.config, station, evse), "since": since, "candidates": list(body.candidates)},
@@ -116,7 +121,7 @@ def _answers(station: str, order: Order, world: World) -> Iterator[Condition]:
     """A refusal or a mismatch holds until the next confirmation."""
     for kind, step in (("profile_refused", order.refused), ("limit_not_obeyed", order.mismatched)):
         latest = step or order.confirmed
-        if latest is None:
+        if latest is None or world.idle(kind, station, step is not None):
             continue
         params = {"station": station, "since": latest.time, "why": getattr(latest.body, "reason", "")}
         if step is not None and kind == "profile_refused":
@@ -136,7 +141,7 @@ def _waiting(station: str, order: Order, link: Link | None, world: World) -> Ite
     """A wish that a connected station has not confirmed in time; a refusal is an answer and not waited for."""
     waits = bool(order.pending) and order.refused is None
     latest = order.confirmed if not waits and order.confirmed else None
-    if not order.pending and latest is None:
+    if (not order.pending and latest is None) or world.idle("command_not_confirmed", station, waits):
         return
     wish, asked = order.pending[0] if order.pending else ("", None)
     since = latest.time if latest else max(filter(None, (asked, link.since if link else None)))

@@ -36,7 +36,11 @@ class World:
     ceiling_kw: Callable[[str], float | None] = lambda station: None
     """What a station counts with; asked only where a sentence says it."""
     open: Container[tuple[str, str]] = ()
-    """(kind, subject) of every open incident: what is neither open nor active need not be looked at."""
+    """(kind, subject) of every open incident."""
+
+    def idle(self, kind: str, subject: str, active: bool) -> bool:
+        """Whether it neither holds nor is an open incident: nothing can follow from it."""
+        return not active and (kind, subject) not in self.open
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import repeat
 
 from core.messages import Message, Position
 from core.messages.scribe import Full, Scribe
@@ -65,4 +66,4 @@ def _stages(state: SiteState, now: datetime, memo: Memo, scribe: Scribe) -> dict
 
 
 def _version(state: SiteState, stage: Stage) -> int:
-    return sum(state.versions.get(name, 0) for name in stage.types)
+    return sum(map(state.versions.get, stage.types, repeat(0)))

@@ -77,9 +77,11 @@ PARTS: Mapping[str, Callable[[Any, Message], Any]] = {
 def fold(state: SiteState, message: Message, position: Position) -> SiteState:
     """The state after one more message of the stream; the same messages in the same order give the same state.
 
-    A fact from outside that was folded before changes nothing but `seen`.
+    A fact from outside that was folded before changes nothing but `seen`; so do frames, of which nothing is decided.
     """
-    if message.source != "core" and not message.type.startswith("evidence."):
+    if message.type.startswith("evidence."):
+        return replace(state, seen=position.seq)
+    if message.source != "core":
         if repeated(state.heard.get(place(message)), message):
             return replace(state, seen=position.seq)
         state = replace(state, heard=remember(state.heard, message))

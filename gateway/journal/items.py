@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import json
 from datetime import UTC, datetime
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from core.messages import Message, Physical, dump
+from core.messages.base import canonical
 
 _FIELDS = ("id", "type", "version", "time", "recorded", "source", "site", "at", "causes", "fresh_until", "body")
 _AT = tuple(sorted(Physical.model_fields))
 _KNOWN = tuple(Message.model_fields) == _FIELDS
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def line(message: Message, nonce: bytes) -> str:
@@ -24,7 +23,7 @@ def line(message: Message, nonce: bytes) -> str:
     """
     n = base64.b64encode(nonce).decode("ascii")
     if not _KNOWN or message.time.tzinfo is not UTC:
-        return _encode({**dump(message), "n": n})
+        return canonical({**dump(message), "n": n})
     return _line(message, n)
 
 
@@ -49,7 +48,7 @@ def _object(fields: dict[str, Any]) -> str:
 def _json(value: Any) -> str:
     if type(value) is str:
         return quoted(value)
-    return str(value) if type(value) is int else _encode(value)
+    return str(value) if type(value) is int else canonical(value)
 
 
 def _at(at: Physical) -> str:

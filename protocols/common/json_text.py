@@ -25,7 +25,7 @@ def read_json(raw: str) -> Any:
         NotJson: the text is no JSON, holds an absurdly long number, or nests too deeply.
     """
     try:
-        value = json.loads(raw, parse_constant=str, parse_float=_finite)
+        value = _DECODER.decode(raw)
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)[:200]) from None
     return _cleaned(value) if _ESCAPES.search(raw) or _UNSAFE.search(raw) else value
@@ -43,6 +43,9 @@ def without_nulls(value: Any) -> Any:
 def _finite(text: str) -> float | str:
     number = float(text)
     return number if math.isfinite(number) else text
+
+
+_DECODER = json.JSONDecoder(parse_constant=str, parse_float=_finite)
 
 
 def _cleaned(value: Any) -> Any:

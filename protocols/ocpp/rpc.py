@@ -102,8 +102,11 @@ def error(id: MessageId, code: str, text: str) -> str:
     return _text([4, id, code, text[:255], {}])
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def _text(frame: list[Any]) -> str:
-    return json.dumps(frame, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(frame)
 
 
 def _id(value: list[Any]) -> MessageId | None:

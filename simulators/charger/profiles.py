@@ -11,6 +11,8 @@ MAX = ("ChargingStationMaxProfile", "ChargePointMaxProfile")
 EXTERNAL = "ChargingStationExternalConstraints"
 DEFAULT = "TxDefaultProfile"
 TX = "TxProfile"
+AHEAD = timedelta(hours=1)
+"""So far ahead a schedule is read at once."""
 _RECURRENCE = {"Daily": timedelta(days=1), "Weekly": timedelta(days=7)}
 
 Step = tuple[datetime, float | None]
@@ -150,3 +152,23 @@ class Installed:
 
 def _mine(profile: Profile, running: Running | None) -> bool:
     return profile.transaction is None or (running is not None and profile.transaction == running.transaction)
+
+
+class Reading:
+    """The composite schedule of one EVSE, read forwards: what holds until its next step is computed once."""
+
+    def __init__(self, installed: Installed, evse: int, evses: dict[int, Running | None]) -> None:
+        self._installed, self._evse, self._evses = installed, evse, evses
+        self._calm: tuple[datetime, datetime, float | None] | None = None
+        """From when to when nothing steps, and the watts meanwhile."""
+
+    def __call__(self, begin: datetime, end: datetime) -> list[Step]:
+        """As `Installed.steps`."""
+        if self._calm is not None and self._calm[0] <= begin and end <= self._calm[1]:
+            return [(begin, self._calm[2])]
+        ahead = max(end, begin + AHEAD)
+        steps = self._installed.steps(self._evse, begin, ahead, self._evses)
+        inside = [step for step in steps if step[0] < end]
+        until = steps[len(inside)][0] if len(inside) < len(steps) else ahead
+        self._calm = (inside[-1][0], until, inside[-1][1])
+        return inside

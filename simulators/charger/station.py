@@ -17,7 +17,7 @@ from simulators.charger.facts import Call, Identity, Payload, Refused, Sample, S
 from simulators.charger.link import Link, Lost, Unanswered, open_link
 from simulators.charger.outbox import Outbox
 from simulators.charger.outlet import Outlet
-from simulators.charger.profiles import MAX, TX, Installed, Profile, Running
+from simulators.charger.profiles import MAX, TX, Installed, Profile, Reading, Running
 from simulators.charger.settings import Endpoint, StationSpec
 from simulators.clock import Clock
 
@@ -377,12 +377,8 @@ class Station:
             return
         now, outlet, runs = self.clock.now(), self.outlets[evse], self.runs()
         outlet.advance(now)
-        installed = self.installed
+        limits = Reading(self.installed, evse, runs)
         delay = timedelta(seconds=self.random.randint(*self.spec.reaction_s))
-
-        def limits(begin: datetime, end: datetime) -> list[tuple[datetime, float | None]]:
-            return installed.steps(evse, begin, end, runs)
-
         if at_once:
             outlet.follow(limits, now, timedelta())
         outlet.follow(limits, now + delay, delay)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simulators.charger.profiles import Installed, Profile, Running
+from simulators.charger.profiles import Installed, Profile, Reading, Running
 from simulators.charger.schedules import periods
 
 DAY = datetime(2024, 1, 17, tzinfo=UTC)
@@ -161,3 +161,21 @@ def test_g12_two_daily_defaults_follow_each_other_and_the_maximum_shows_through(
         profile("ChargePointMaxProfile", [(0, 24), (900, 28)], id=3, evse=0, start=at("08:00"), **daily),
     ]
     assert composite(profiles, at("08:00"), 900) == [(0, 16), (300, 12), (600, 24)]
+
+
+@pytest.mark.parametrize("window", [1, 7, 60, 900, 5000])
+def test_a_schedule_read_forwards_says_what_the_whole_one_says(window):
+    start = at("12:00")
+    profiles = (
+        profile(
+            "TxDefaultProfile", [(0, 6), (60, 10), (7000, 8)], id=2, start=start, kind="Recurring", duration_s=9000
+        ),
+        profile("TxProfile", [(0, 8), (50, 11), (140, 16)], id=3, start=start, duration_s=264, transaction="7"),
+    )
+    installed, runs = Installed(profiles), {1: Running(1, "7", start)}
+    reading, found, begin = Reading(installed, 1, runs), [], start
+    while begin < at("15:00"):
+        end = begin + timedelta(seconds=window)
+        found += [step for step in reading(begin, end) if not found or found[-1][1] != step[1]]
+        begin = end
+    assert found == installed.steps(1, start, begin, runs)
