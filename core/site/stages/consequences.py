@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from core import commercial, incidents, readiness, vehicles
@@ -27,12 +27,9 @@ def decide_readiness(
     """Only departures about which something is new are looked at: most facts concern one vehicle."""
     moments: list[datetime | None] = []
     memo.for_config(config)
-    assigned, standing = _assigned(state), standing_by_vehicle(state)
-    for message in readiness.waiting(state.readiness):
-        need = message.body
-        assert isinstance(need, RequirementComputed)
-        key, plug = (need.vehicle, need.departs.isoformat()), standing.get(need.vehicle)
-        given = _given(state, message, plug, assigned.get(need.vehicle), state.readiness.last.get(key))
+    for message, need, plug, assigned in _waiting(state):
+        key = (need.vehicle, need.departs.isoformat())
+        given = _given(state, message, plug, assigned, state.readiness.last.get(key))
         if memo.is_given(key, given, now):
             moments.append(memo.subjects[key][2])
             continue
@@ -95,13 +92,16 @@ def _usable_until(subject: Subject) -> datetime | None:
 
 def subjects(state: SiteState, config: SiteConfig, now: datetime) -> list[Subject]:
     """Every departure without an outcome, with all that is known about it."""
+    return [_subject(state, config, now, message, assigned, plug) for message, _, plug, assigned in _waiting(state)]
+
+
+def _waiting(state: SiteState) -> Iterator[tuple[Message, RequirementComputed, Plug | None, Message | None]]:
+    """The requirement of every departure without an outcome, where its vehicle is plugged in, and its assignment."""
     assigned, standing = _assigned(state), standing_by_vehicle(state)
-    found = []
     for message in readiness.waiting(state.readiness):
-        assert isinstance(message.body, RequirementComputed)
-        plug = standing.get(message.body.vehicle)
-        found.append(_subject(state, config, now, message, assigned, plug))
-    return found
+        need = message.body
+        assert isinstance(need, RequirementComputed)
+        yield message, need, standing.get(need.vehicle), assigned.get(need.vehicle)
 
 
 def _assigned(state: SiteState) -> dict[str | None, Message]:
@@ -115,7 +115,7 @@ def _subject(
     config: SiteConfig,
     now: datetime,
     requirement: Message,
-    assigned: Mapping[str | None, Message],
+    assigned: Message | None,
     plug: Plug | None,
 ) -> Subject:
     body = requirement.body
@@ -129,7 +129,7 @@ def _subject(
         soc=reading.value if reading else None,
         soc_at=reading.measured if reading else None,
         soc_by=reading.message if reading else "",
-        assignment=assigned.get(body.vehicle),
+        assignment=assigned,
         offered=_offered(state, plug),
         plan=state.allocations.planned,
         connected=station is not None and station.connection is not None,
