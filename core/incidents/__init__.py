@@ -93,7 +93,7 @@ def fold(state: IncidentsState, message: Message) -> IncidentsState:
 
 
 def conditions(state: IncidentsState, world: World, now: datetime, known: Known | None = None) -> tuple[Condition, ...]:
-    """Every condition that holds, or whose incident is open, in the order of kind and subject."""
+    """At least every condition that holds, whose incident is open, or that time alone can bring; by kind and subject."""
     world, known = replace(world, open=state.open), {} if known is None else known
     standing = tuple((place, plug.plugged, plug.session, plug.began) for place, plug in sorted(world.plugs.items()))
     yard = (world.config, world.readiness, world.open, tuple(sorted(world.vehicles.items())), standing)

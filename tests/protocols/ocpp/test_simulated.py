@@ -25,8 +25,8 @@ BEGIN = datetime(2026, 11, 25, 17, tzinfo=UTC)
 CURVE = ((0.0, 150.0), (0.8, 150.0), (1.0, 15.0))
 
 
-@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
-async def test_a_simulated_charger_follows_wishes_through_the_adapter(version: Literal["1.6", "2.0.1"]) -> None:
+async def connected(version: Literal["1.6", "2.0.1"]) -> tuple[HeldClock, World, OcppAdapter, Station]:
+    """A simulated charger that connects to an adapter on the held clock."""
     clock = HeldClock(BEGIN)
     world = World(clock=clock)
     world.directory.stations["CP1"] = known("CP1")
@@ -37,6 +37,12 @@ async def test_a_simulated_charger_follows_wishes_through_the_adapter(version: L
     endpoint = Endpoint(f"ws://{adapter.health().listening[0]}/ocpp", {"CP1": "secret-password-1"})
     station = Station(StationSpec("CP1", version, (150.0,), Quirks()), endpoint, clock, seed=3)
     station.start()
+    return clock, world, adapter, station
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_a_simulated_charger_follows_wishes_through_the_adapter(version: Literal["1.6", "2.0.1"]) -> None:
+    clock, world, adapter, station = await connected(version)
     await clock.sleep_until(BEGIN + timedelta(minutes=5), "test")
     await station.plug(1, Battery(350, 0.2, CURVE), "TAG-1", "test")
     await clock.sleep_until(BEGIN + timedelta(minutes=10), "test")
@@ -73,16 +79,7 @@ async def test_a_simulated_charger_follows_wishes_through_the_adapter(version: L
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 async def test_a_simulated_charger_begins_the_session_that_it_is_asked_for(version: Literal["1.6", "2.0.1"]) -> None:
-    clock = HeldClock(BEGIN)
-    world = World(clock=clock)
-    world.directory.stations["CP1"] = known("CP1")
-    world.directory.tokens["TAG-1"] = "BUS-1"
-    world.secrets.values["station/CP1"] = b"secret-password-1"
-    adapter = OcppAdapter(Settings(listeners=(Listener(port=0, plain=True, security_profile=1),)))
-    await adapter.start(world.ports)
-    endpoint = Endpoint(f"ws://{adapter.health().listening[0]}/ocpp", {"CP1": "secret-password-1"})
-    station = Station(StationSpec("CP1", version, (150.0,), Quirks()), endpoint, clock, seed=3)
-    station.start()
+    clock, world, adapter, station = await connected(version)
 
     async def ask(id: str, minute: float, expires: float) -> None:
         body = CommandRequested(act="start", token="TAG-1", expires=BEGIN + timedelta(minutes=expires))
