@@ -79,7 +79,7 @@ class Terminal:
 
     async def _start(self, script: str, output: int) -> asyncio.subprocess.Process:
         how = {"cwd": self.folder, "env": self.env, "stdout": output, "stderr": asyncio.subprocess.STDOUT}
-        return await asyncio.create_subprocess_exec("sh", "-c", script, **how)
+        return await asyncio.create_subprocess_exec("sh", "-c", script, **how, preexec_fn=_hears_ctrl_c)
 
     async def end(self, verb: str) -> None:
         process = self.running.pop(verb, None)
@@ -87,6 +87,11 @@ class Terminal:
             process.send_signal(signal.SIGINT)
             await asyncio.wait_for(process.communicate(), SECONDS)
             assert process.returncode == 0, f"{verb} did not end in order"
+
+
+def _hears_ctrl_c() -> None:
+    """As at a terminal: what a suite in the background was started with ignores it, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @asynccontextmanager
