@@ -66,6 +66,9 @@ def test_a_stated_target_stands_for_a_consumption():
     assert implied_consumption(terms, 0.05) == 0
 
 
+ROUNDING = 1e-12
+"""Shares of a battery that floating point may add."""
+
 terms = st.builds(
     Terms,
     st.floats(0, 500),
@@ -82,13 +85,13 @@ terms = st.builds(
 @given(terms, st.sampled_from(["consumption_kwh", "margin", "soc_floor", "reserve_soc"]), st.floats(0, 0.5))
 def test_the_target_rises_with_consumption_margin_floor_and_reserve(before, name, more):
     after = Terms(**{**_fields(before), name: getattr(before, name) + more})
-    assert energy(after).soc_target >= energy(before).soc_target
+    assert energy(after).soc_target >= energy(before).soc_target - ROUNDING
 
 
 @given(terms, st.floats(1, 2))
 def test_the_target_falls_with_capacity_and_health(before, factor):
     after = Terms(**{**_fields(before), "capacity_kwh": before.capacity_kwh * factor})
-    assert energy(after).soc_target <= energy(before).soc_target
+    assert energy(after).soc_target <= energy(before).soc_target + ROUNDING
 
 
 @given(terms)
