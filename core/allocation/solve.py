@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,11 +20,11 @@ __all__ = ["Budget", "Plan", "solve"]
 class Plan:
     """Energy at the plug (Wh) per demand and slot; who reaches the need; how sure the count is."""
 
-    energy: dict[str, tuple[int, ...]]
-    met: frozenset[str]
-    missed: tuple[str, ...]
+    energy: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    met: frozenset[str] = frozenset()
+    missed: tuple[str, ...] = ()
     """Counted demands that do not reach their need, in the problem's order."""
-    proven: bool = True
+    proven: bool = False
     """No plan misses fewer departures (class by class)."""
     bound: tuple[tuple[int, int, int], ...] = ()
     """Per class: (priority, missed, least possible)."""
@@ -31,30 +32,23 @@ class Plan:
     rule: Rule = "plan"
 
 
+BASELINES: Mapping[Rule, Callable[[Problem], Ints]] = {
+    "equal-share": equal_share,
+    "first-come": first_come,
+    "uncontrolled": uncontrolled,
+}
+"""Rules that plan nothing, for comparison: nothing is proven about them."""
+
+
 def solve(problem: Problem, rule: Rule = "plan", budget: Budget | None = None) -> Plan:
     """The plan by this rule; the same problem always gives the same plan."""
-    if rule == "equal-share":
-        return _plan(problem, equal_share(problem), rule)
-    if rule == "first-come":
-        return _plan(problem, first_come(problem), rule)
-    if rule == "uncontrolled":
-        return _plan(problem, uncontrolled(problem), rule)
+    if rule in BASELINES:
+        return with_energy(problem, Plan(rule=rule), BASELINES[rule](problem))
     net = Network(problem)
     admission = admit(net, budget or Budget())
-    energy = _deliver(net, admission.kept)
-    energy = _shape(net, energy)
-    return _plan(problem, energy, rule, admission.proven, admission.classes, net.flows)
-
-
-def _plan(
-    problem: Problem,
-    energy: Ints,
-    rule: Rule,
-    proven: bool = False,
-    bound: tuple[tuple[int, int, int], ...] = (),
-    flows: int = 0,
-) -> Plan:
-    return with_energy(problem, Plan({}, frozenset(), (), proven, bound, flows, rule), energy)
+    energy = _shape(net, _deliver(net, admission.kept))
+    found = Plan(proven=admission.proven, bound=admission.classes, flows=net.flows, rule=rule)
+    return with_energy(problem, found, energy)
 
 
 def with_energy(problem: Problem, plan: Plan, energy: Ints) -> Plan:

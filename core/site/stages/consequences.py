@@ -145,8 +145,9 @@ def _subject(
 def _offered(state: SiteState, plug: Plug | None) -> tuple[Step, ...]:
     """What was confirmed for the transaction that runs at this plug."""
     known = state.readiness.offers.get((plug.station, plug.evse)) if plug is not None else None
-    running = known is not None and plug is not None and known.transaction == plug.transaction
-    return known.steps if known is not None and running else ()
+    if plug is None or known is None or known.transaction != plug.transaction:
+        return ()
+    return known.steps
 
 
 def _last_reading(

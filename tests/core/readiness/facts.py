@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from immutables import Map
 
 from core.messages import Message, Physical, compose
-from core.messages.allocation import AllocationAssigned, Step
+from core.messages.allocation import AllocationAssigned, AllocationPlanned, Shortage, Step
 from core.messages.command import CommandConfirmed, Installed
 from core.messages.incident import IncidentOpened
 from core.messages.readiness import ReadinessAssessed
@@ -90,6 +90,21 @@ def assigned(*pairs: tuple[str, float], reason: str = "") -> Message:
         reason=reason,
     )
     return fact(body, "assigned", at("25 20:00"), at=Physical(station="CP-07", evse=1))
+
+
+def planned(*shortages: Shortage) -> Message:
+    body = AllocationPlanned(
+        rule="plan",
+        triggers=("slot",),
+        inputs="0" * 64,
+        slot_s=900,
+        needed_kwh=300,
+        planned_kwh=275,
+        missing_kwh=25,
+        outcomes=(),
+        shortages=shortages,
+    )
+    return fact(body, "plan", at("25 20:00"))
 
 
 def plug(**changes: Any) -> Plug:

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from core.messages.allocation import CutLimit, Shortage
 from core.readiness import assess
-from tests.core.readiness.facts import CONFIG, assigned, at, plug, requirement, subject
+from tests.core.readiness.facts import CONFIG, assigned, at, planned, plug, requirement, subject
 
 
 def codes(body):
@@ -76,6 +77,19 @@ def test_the_plan_in_force_names_its_own_reason():
         subject(at("3:30"), assignment=assigned(("25 20:00", 80), reason="circuit_limited")), CONFIG, at("3:30")
     )
     assert codes(body) == ["circuit_limited"]
+
+
+def test_the_limit_that_the_plan_is_short_of_is_named_with_its_power():
+    cut = CutLimit(node="D2", source="rating", begins=at("1:00"), ends=at("3:30"), kwh=100)
+    others = Shortage(vehicles=("BUS-117",), needed_kwh=90, passed_kwh=80, missing_kwh=10, limits=())
+    own = Shortage(vehicles=("BUS-103", "BUS-142"), needed_kwh=300, passed_kwh=275, missing_kwh=25, limits=(cut,))
+    short = assigned(("25 20:00", 80), reason="circuit_limited")
+    body = assess(subject(at("3:30"), assignment=short, plan=planned(others, own)), CONFIG, at("3:30"))
+    assert codes(body) == ["circuit_limited"]
+    told = {"node": "D2", "limit_kw": 40.0, "until": cut.ends.isoformat()}
+    assert {key: body.reasons[0].params.get(key) for key in told} == told
+    unplanned = assess(subject(at("3:30"), assignment=short, plan=planned(others)), CONFIG, at("3:30"))
+    assert "node" not in unplanned.reasons[0].params
 
 
 def test_full_power_that_is_late_is_a_window_that_is_too_short():

@@ -162,6 +162,8 @@ def test_a_vehicle_that_leaves_late_with_its_goal_is_met_and_late():
     outcome = night.decide(at("6:40"), left(0.95, when="6:36"))[0]
     assert (outcome.state, [r.code for r in outcome.reasons]) == ("met", ["departed_late"])
     assert outcome.reasons[0].params["late_s"] == 960
+    on_the_edge = Night().decide(at("6:40"), left(0.95, when="6:35"))[0]
+    assert [r.code for r in on_the_edge.reasons] == ["departed_late"]
     assert [r.code for r in Night().decide(at("6:40"), left(0.95, when="6:34"))[0].reasons] == []
 
 

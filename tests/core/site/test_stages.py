@@ -14,8 +14,10 @@ from core.messages.evidence import EvidenceReceived
 from core.messages.incident import IncidentOpened
 from core.messages.scribe import Scribe
 from core.messages.session import SessionMetered, SessionStarted
+from core.messages.station import StationLimited
 from core.site import Memo, SiteState, fold
 from core.site.stages import STAGES, consequences, plan, wishes
+from core.site.stages.given import most_kw, outlets
 from tests.core.site.depot import START, site
 from tests.core.site.play import Play, Record
 from tests.core.site.stories import opened
@@ -222,3 +224,15 @@ def test_a_late_sample_of_the_bus_before_is_not_the_charge_of_the_bus_that_stand
     reading = vehicles.soc(play.state.vehicles, play.state.sessions, site(), "bus-2", play.now)
     assert reading is not None
     assert reading.value == 0.3
+
+
+def test_what_may_flow_at_an_outlet_is_looked_at_as_far_ahead_as_its_station_is_told() -> None:
+    play = opened()
+    play.work([("bus-1", play.now + timedelta(hours=3), 150)])
+    play.tell(StationLimited(kw=10, who="anna"), station="A", ends=play.now + timedelta(minutes=10))
+    play.arrive("A", vehicle="bus-1")
+    play.serve("A")
+    outlet = next(o for o in outlets(play.state) if o.station == "A")
+    told = {s: most_kw(play.state, site(wish_horizon_s=s), outlet, play.now) for s in (600, 1800)}
+    assert told[600] == 10.0
+    assert told[1800] > 10.0
