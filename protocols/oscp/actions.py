@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal
 
-from core.messages import Message
+from core.messages import Message, identify
 from core.messages.grid import SourceContacted
-from protocols.oscp.conversation import Conversation, Job
+from protocols.oscp.conversation import MAX_JOBS, Conversation
 from protocols.oscp.evidence import fact
 from protocols.oscp.settings import allowed
 from protocols.oscp.translate import Fault, constraint, freshness, moment, promise
@@ -34,7 +33,9 @@ class Exchange:
     facts: list[Message] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     state: dict[str, Any] | None = None
-    then: Job | None = None
+    owes: list[dict[str, Any]] = field(default_factory=list)
+    """What we have to say for it after the answer; part of the state, so that a crash between the two loses nothing."""
+    then: Callable[[], None] | None = None
     fresh_until: datetime | None = None
 
     def contact(self, kind: Literal["handshake", "heartbeat"], fresh_until: datetime) -> None:
@@ -53,6 +54,16 @@ class Exchange:
                     fresh_until=fresh_until,
                 )
             )
+
+    def owe(self, action: str) -> None:
+        """Say this after the answer: once for a request that the peer repeats, and of registrations the newest alone."""
+        assert self.state is not None, "what is owed is part of the state"
+        others = [step for step in self.talk.owed if action != "register" or step["action"] != action]
+        again = {"action": action, "correlation": self.correlate}.items()
+        if not (self.correlate and any(again <= step.items() for step in others)):
+            step = {"action": action, "id": identify(self.evidence, action), "correlation": self.correlate}
+            self.owes = [{name: value for name, value in step.items() if value}]
+        self.state["owes"] = [*others, *self.owes][-MAX_JOBS:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +95,8 @@ async def register(exchange: Exchange, data: Any) -> Reply:
     await talk.keep(ref, body.token.encode())
     exchange.state = {**talk.state, "out": ref, "base_url": version.base_url, "version": "2.0", "problem": None}
     if exchange.by == "first":
-        exchange.state |= {"registered": False, "correlation": exchange.correlate, "answering": True}
-        exchange.then = partial(talk.answer_registration, exchange.correlate)
+        exchange.state |= {"registered": False, "in": await talk.mint(), "in_before": talk.state.get("in")}
+        exchange.owe("register")
     elif exchange.method == "POST" and talk.state.get("ours"):
         await talk.use_up()
         exchange.state |= {"registered": True, "ours": None}
@@ -100,7 +111,7 @@ async def handshake(exchange: Exchange, data: Any) -> Reply:
         await exchange.talk.use_up()
     exchange.contact("handshake", promise(exchange.talk.peer, exchange.now))
     exchange.state = {**exchange.talk.state, "registered": True, "heartbeat_s": wanted}
-    exchange.then = partial(exchange.talk.acknowledge, exchange.correlate)
+    exchange.owe("handshake_acknowledge")
     return Reply()
 
 
@@ -109,7 +120,7 @@ async def acknowledged(exchange: Exchange, data: Any) -> Reply:
     body = Handshake.model_validate(data or {})
     if body.required_behaviour and body.required_behaviour.heartbeat_interval:
         exchange.state = {**exchange.talk.state, "heartbeat_s": body.required_behaviour.heartbeat_interval}
-        exchange.then = exchange.talk.beat
+        exchange.then = exchange.talk.beat_now
     return Reply()
 
 

@@ -36,9 +36,9 @@ class Conversation:
     """One peer: its lasting state, its tokens, and the task that talks to it.
 
     Lasting state (`peer.changed`): `registered`, `base_url`, `version`, references `in` (the token it calls us with),
-    `in_before` (still good until the newer one has arrived), `out` (the token that we call it with), `answering`
-    with `correlation` (a registration that we have still to answer, and its request id), `ours` (a registration that we began is under way),
-    `heartbeat_s` (the interval it asked us for), `problem`.
+    `in_before` (still good until the newer one has arrived), `out` (the token that we call it with), `owes` (what we
+    still have to say for requests that were answered: action, our request id, its correlation id), `ours` (a registration
+    that we began is under way), `heartbeat_s` (the interval it asked us for), `problem`.
     """
 
     def __init__(self, peer: Peer, settings: Settings, ports: Ports, client: Client, evidence: Evidence) -> None:
@@ -63,12 +63,11 @@ class Conversation:
 
     def start(self) -> None:
         """Take up the conversation where the journal says that it stands."""
-        if self.state.get("answering"):
-            self.then(partial(self.answer_registration, self.state.get("correlation")))
-        elif self.peer.start == "us" and not self.state.get("registered"):
+        for step in self.owed:
+            self.then(partial(self.say, step))
+        if self.peer.start == "us" and not self.state.get("registered"):
             self._due["register"] = self.ports.clock.now()
-        if self.state.get("registered") and self.state.get("heartbeat_s"):
-            self._due["heartbeat"] = self.ports.clock.now()
+        self.beat_now()
         self._task = asyncio.create_task(self._run(), name=self._who)
 
     async def stop(self) -> None:
@@ -83,6 +82,15 @@ class Conversation:
             _log.warning("%s: more than %d requests wait to be sent; the oldest is dropped", self._who, MAX_JOBS)
             self._jobs.popleft()
         self._jobs.append(job)
+        self._look()
+
+    def beat_now(self) -> None:
+        """Our next heartbeat is due, if the peer wants any."""
+        if self.state.get("registered") and self.state.get("heartbeat_s"):
+            self._due["heartbeat"] = self.ports.clock.now()
+            self._look()
+
+    def _look(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
@@ -149,6 +157,11 @@ class Conversation:
 
     # -- state -----------------------------------------------------------------------------------------------------
 
+    @property
+    def owed(self) -> list[dict[str, Any]]:
+        """What we still have to say, oldest first."""
+        return list(self.state.get("owes") or ())
+
     def changed(self, state: Mapping[str, Any], causes: tuple[str, ...] = ()) -> Message:
         """The lasting state as a fact; what is None is left out."""
         kept = {k: v for k, v in state.items() if v is not None}
@@ -161,30 +174,38 @@ class Conversation:
         if not (self.state.get("registered") and self.state.get("heartbeat_s")):
             self._due.pop("heartbeat", None)
 
-    async def change(self, changes: Mapping[str, Any]) -> None:
-        """Append the changed state, then go by it."""
+    async def change(self, changes: Mapping[str, Any], *, done: Mapping[str, Any] | None = None) -> None:
+        """Append the changed state, in which the step `done` is not owed any more; then go by it."""
         async with self.lock:
-            state = {**self.state, **changes}
+            owes = [step for step in self.owed if step != done]
+            state = {**self.state, "owes": owes or None, **changes}
             if {k: v for k, v in state.items() if v is not None} != self.state:
                 await self.ports.journal.append(self.peer.site, [self.changed(state)])
                 self.take(state)
 
     # -- what we say -----------------------------------------------------------------------------------------------
 
-    async def answer_registration(self, correlation: str | None) -> None:
-        """Call back with a new token and our version; the peer's first token is spent when that has arrived."""
-        ref = await self._mint()
-        await self.change({"in": ref, "in_before": self.state.get("in")})
-        ok = await self.call("register", self._registration(), "out", correlation=correlation)
-        if self.state.get("in") != ref or self.state.get("correlation") != correlation:
+    async def say(self, step: Mapping[str, Any]) -> None:
+        """Say what is owed for a request of the peer, until it is taken or given up; then it is not owed any more."""
+        if step not in self.owed:
+            return
+        action = step["action"]
+        data = self._registration() if action == "register" else behaviour(self.peer)
+        taken = await self.call(action, data, "out", request=step["id"], correlation=step.get("correlation"))
+        if step not in self.owed:
             return  # because: meanwhile the peer began anew or left; what it asked for since then counts
-        if ok:
-            await self.use_up()
-            await self.change(
-                {"registered": True, "answering": None, "correlation": None, "in_before": None, "problem": None}
-            )
+        if action == "register":
+            await self._registered(step, taken)
         else:
-            await self.change({"answering": None, "correlation": None, "problem": "registration_unanswered"})
+            await self.change({}, done=step)
+            self.beat_now()
+
+    async def _registered(self, step: Mapping[str, Any], taken: bool) -> None:
+        """Our half of a registration has arrived, and the peer's first token is spent; or it was given up."""
+        if taken:
+            await self.use_up()
+        done = {"registered": True, "in_before": None, "problem": None}
+        await self.change(done if taken else {"problem": "registration_unanswered"}, done=step)
 
     async def begin_registration(self) -> None:
         """Send our versions with token A; the peer calls back with its token."""
@@ -192,17 +213,11 @@ class Conversation:
         if first is None or self.state.get("registered"):
             _log.warning("%s: token A is missing or used; next: ask the peer for a new one", self._who)
             return
-        ref = await self._mint()
-        await self.change({"in": ref, "ours": True, "base_url": self.peer.url})
+        if not (self.state.get("ours") and self.token("in")):  # because: the peer may know the one of an earlier try
+            await self.change({"in": await self.mint(), "ours": True, "base_url": self.peer.url})
         if not await self.call("register", self._registration(), first):
             await self.change({"problem": "registration_unanswered"})
             self._due["register"] = self.ports.clock.now() + AGAIN
-
-    async def acknowledge(self, correlation: str | None) -> None:
-        """Answer a handshake with what we ask for, and begin the heartbeats that the peer asked for."""
-        await self.call("handshake_acknowledge", behaviour(self.peer), "out", correlation=correlation)
-        if self.state.get("heartbeat_s"):
-            await self.beat()
 
     async def beat(self) -> None:
         """Send one heartbeat and plan the next."""
@@ -213,7 +228,8 @@ class Conversation:
         self._due["heartbeat"] = now + every
         await self.call("heartbeat", {"offline_mode_at": write_time(now + BEATS * every)}, "out")
 
-    async def _mint(self) -> str:
+    async def mint(self) -> str:
+        """The reference of a new token for the peer to call us with; durable when this returns."""
         ref = self.fresh_ref("in")
         await self.keep(ref, secrets.token_urlsafe(32).encode())
         return ref
@@ -226,10 +242,17 @@ class Conversation:
     # -- one request, with its retries -----------------------------------------------------------------------------
 
     async def call(
-        self, action: str, data: Mapping[str, Any], token: str | bytes, *, correlation: str | None = None
+        self,
+        action: str,
+        data: Mapping[str, Any],
+        token: str | bytes,
+        *,
+        request: str = "",
+        correlation: str | None = None,
     ) -> bool:
         """Send a request until the peer takes it, at most so often as configured; each step is in the journal."""
-        headers = {"content-type": "application/json", "x-request-id": self._request_id(), **self.peer.headers}
+        headers = {"content-type": "application/json", "x-request-id": request or self._request_id()}
+        headers |= self.peer.headers
         if correlation:
             headers["x-correlation-id"] = correlation
         body = canonical(data).encode()

@@ -8,6 +8,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -168,8 +169,10 @@ class Server:
         talk.fresh_until = exchange.fresh_until or talk.fresh_until
         if state is not None:
             talk.take(state)
+        for step in exchange.owes:
+            talk.then(partial(talk.say, step))
         if exchange.then is not None:
-            talk.then(exchange.then)
+            exchange.then()
         if reply.status >= 400:
             reason = exchange.faults[0].reason if exchange.faults else "message_invalid"
             self._ports.report("frames_refused", {"protocol": PROTOCOL, "reason": reason})

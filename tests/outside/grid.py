@@ -57,10 +57,14 @@ class GridOperator:
     refused: int = 0
     issued: str | None = None
     """Token A where this side gave it to the hub, which then begins."""
+    away: bool = False
+    """Whether it takes nothing at the moment, as behind a proxy whose server is gone."""
 
     async def handle(self, request: web.Request) -> web.Response:
         """One request of the hub."""
         action = request.match_info["action"]
+        if self.away:
+            return web.Response(status=503)
         known = {f"Token {self.ours}", *([f"Token {self.issued}"] if self.issued else [])}
         if request.headers.get("Authorization") not in known or not request.headers.get("X-Request-ID"):
             self.refused += 1

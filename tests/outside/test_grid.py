@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tests.outside.depot import FIRST_TOKEN, SETTINGS, SITE, Depot, free_ports, until
@@ -152,4 +153,23 @@ async def test_where_the_peer_gave_us_the_first_token_we_begin(folder: Depot) ->
         assert (await operator.send("update_group_capacity_forecast", forecast(block(222)))).status == 204
         await limited(folder, 222.0)
         assert operator.refused == 0
+    assert folder.end() == 0
+
+
+async def test_what_the_hub_owes_for_an_answered_request_survives_kill_9(folder: Depot) -> None:
+    folder.start()
+    async with grid_operator(folder) as operator:
+        await folder.ready()
+        for greet, reply in ((operator.register, "register"), (operator.handshake, "handshake_acknowledge")):
+            operator.away = True
+            assert (await greet()).status == 204
+            await asyncio.to_thread(folder.kill)
+            assert operator.heard(reply) == []
+            operator.away = False
+            await folder.start().ready()
+            await until(lambda reply=reply: said(operator.heard(reply)))
+        await until(lambda: said(operator.heard("heartbeat")))
+        assert operator.refused == 0
+        [_] = operator.heard("register")
+        [_] = operator.heard("handshake_acknowledge")
     assert folder.end() == 0

@@ -156,6 +156,112 @@ async def test_a_call_back_that_a_crash_cut_off_is_made_after_the_restart(settin
         await registered(setting)
 
 
+def killed_after(setting: Setting, answer: str) -> None:
+    """The journal as `kill -9` left it: its last record is the one with that answer of ours."""
+    records = setting.journal.records
+    subjects = [[b.subject for m in record if isinstance(b := m.body, EvidenceSent)] for _, record in records]
+    del records[next(i for i, names in enumerate(subjects) if f"answer to {answer}" in names) + 1 :]
+
+
+async def test_a_handshake_that_was_answered_is_acknowledged_after_a_kill(setting: Setting) -> None:
+    async with setting.running():
+        await setting.operator.register()
+        await registered(setting)
+        await setting.operator.greet(interval=300)
+    killed_after(setting, "handshake")
+    async with setting.running(epoch=2):
+        one, two = (
+            await setting.operator.got("handshake_acknowledge"),
+            await setting.operator.got("handshake_acknowledge", 2),
+        )
+        assert two.headers["X-Correlation-ID"] == "r-2"
+        assert two.headers["X-Request-ID"] == one.headers["X-Request-ID"], "to the peer it is a repeat"
+        await setting.operator.got("heartbeat", 2)
+        await until(lambda: "owes" not in (setting.journal.partner("oscp", "dso") or {}))
+    async with setting.running(epoch=3):
+        await setting.operator.got("heartbeat", 3)
+        assert len(setting.operator.named("handshake_acknowledge")) == 2, "what was taken is not owed any more"
+
+
+async def test_after_a_kill_it_is_retried_on_the_clock_and_given_up_as_otherwise(setting: Setting) -> None:
+    async with setting.running():
+        await setting.operator.register()
+        await registered(setting)
+        await setting.operator.greet(interval=None)
+    killed_after(setting, "handshake")
+    setting.operator.answers = [500, 500, 500]
+    async with setting.running(epoch=2):
+        await setting.operator.got("handshake_acknowledge", 2)
+        await setting.hand.advance(6, sleeper=True)
+        await setting.operator.got("handshake_acknowledge", 3)
+        await setting.hand.advance(11, sleeper=True)
+        await setting.operator.got("handshake_acknowledge", 4)
+        await until(lambda: "owes" not in (setting.journal.partner("oscp", "dso") or {}))
+    async with setting.running(epoch=3):
+        assert (await setting.operator.send("heartbeat", {"offline_mode_at": "2126-11-25T23:30:00Z"}))[0] == 204
+        assert len(setting.operator.named("handshake_acknowledge")) == 4
+
+
+async def test_a_handshake_that_is_repeated_across_a_kill_is_acknowledged_once(setting: Setting) -> None:
+    async with setting.running():
+        await setting.operator.register()
+        await registered(setting)
+        setting.operator.answers = [500]
+        assert (await setting.operator.send("handshake", {}, X_Request_ID="greeting"))[0] == 204
+        await setting.operator.got("handshake_acknowledge")
+    killed_after(setting, "handshake")
+    setting.operator.answers = [500]
+    async with setting.running(epoch=2):
+        assert (await setting.operator.send("handshake", {}, X_Request_ID="greeting"))[0] == 204
+        await setting.hand.advance(6, sleeper=True)
+        await until(lambda: "owes" not in (setting.journal.partner("oscp", "dso") or {}))
+        ids = {c.headers["X-Request-ID"] for c in setting.operator.named("handshake_acknowledge")}
+        assert len(ids) == 1
+
+
+async def test_a_registration_that_was_answered_is_called_back_after_a_kill_with_the_same_token(
+    setting: Setting,
+) -> None:
+    async with setting.running():
+        setting.operator.answers = [500]
+        await setting.operator.register()
+    killed_after(setting, "register")
+    async with setting.running(epoch=2):
+        one, two = await setting.operator.got("register"), await setting.operator.got("register", 2)
+        assert two.headers["X-Correlation-ID"] == "r-1"
+        assert (two.body, two.headers["X-Request-ID"]) == (one.body, one.headers["X-Request-ID"])
+        await registered(setting)
+        assert (await setting.operator.send("handshake", {}))[0] == 204
+
+
+async def test_what_is_owed_to_a_peer_that_leaves_is_not_said(setting: Setting) -> None:
+    async with setting.running():
+        await setting.operator.register()
+        await registered(setting)
+        setting.operator.answers = [500, 500, 500]
+        assert (await setting.operator.send("handshake", {}))[0] == 204
+        await setting.operator.got("handshake_acknowledge")
+        assert (await setting.operator.send("register", b"", method="DELETE"))[0] == 204
+    async with setting.running(epoch=2):
+        assert setting.journal.partner("oscp", "dso") == {}
+        assert (await setting.operator.send("handshake", {}))[0] == 401
+        assert len(setting.operator.named("handshake_acknowledge")) == 1
+
+
+async def test_a_peer_that_took_our_registration_before_a_kill_may_answer_with_the_token_it_got(
+    setting: Setting,
+) -> None:
+    async with setting.running(start="us"):
+        await setting.operator.got("register")
+        given = setting.operator.token
+    async with setting.running(epoch=2, start="us"):
+        await setting.operator.got("register", 2)
+        setting.operator.token = given
+        back = {"token": "their-token", "version_url": [{"version": "2.0", "base_url": setting.operator.url}]}
+        assert (await setting.operator.send("register", back))[0] == 204
+        await registered(setting)
+
+
 async def test_we_may_begin_and_the_peer_calls_back(setting: Setting) -> None:
     async with setting.running(start="us"):
         call = await setting.operator.got("register")
