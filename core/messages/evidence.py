@@ -1,4 +1,4 @@
-"""Raw evidence: frames as received and as sent, unchanged, and what had to be set aside."""
+"""Raw evidence: frames as received and as sent, unchanged but for secrets, and what had to be set aside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Encoding = Literal["text", "base64"]
 
 
 class _Frame(Body):
-    """Bytes that a peer and we exchanged, unchanged."""
+    """Bytes that a peer and we exchanged, unchanged but for secrets."""
 
     PROBLEM: ClassVar[Problem] = _EVIDENCE
     LOCAL: ClassVar[frozenset[str]] = frozenset({"connection"})
@@ -28,6 +28,8 @@ class _Frame(Body):
     """SHA-256 of the whole, where it is too large for a message and kept beside the journal; `frame` is its beginning."""
     size: int | None = None
     """Bytes of the whole, likewise."""
+    secrets: tuple[str, ...] = ()
+    """Where in the frame's JSON (JSON Pointers) a secret stood: there stands `secret:` and a digest under the site's key; `*` is anywhere in its text."""
 
 
 class EvidenceReceived(_Frame):
@@ -56,3 +58,5 @@ class EvidenceQuarantined(Body):
     """What is wrong and what to do next, in words for a person; no secrets."""
     item: str = ""
     """The part itself, cut at 4,096 characters."""
+    secrets: tuple[str, ...] = ()
+    """Where in `item` a secret stood, as in evidence."""

@@ -29,6 +29,8 @@ SECRETS = frozenset(
 )
 """Fields, headers, and OCPP keys and variables, in any spelling, whose value is a credential."""
 GONE = "***"
+SEALED = re.compile(r"secret:[0-9a-f]{12}")
+"""What stands in evidence for a credential; it may be shown, so that two frames can be compared."""
 TEXTS = frozenset({"frame", "item", "raw"})
 """Fields whose text may itself be JSON with such fields in it."""
 KEPT = 4
@@ -41,6 +43,8 @@ _MEMBER = re.compile(r'(?i)("(?:idTag|idToken|parentIdTag|evccid|emaid|token)"\s
 
 def shortened(identifier: str) -> str:
     """`…0001`: the last four characters, or none of a short one."""
+    if SEALED.fullmatch(identifier):
+        return identifier
     return "…" + (identifier[-KEPT:] if len(identifier) > KEPT else "")
 
 
@@ -50,7 +54,7 @@ def redacted(value: Any, name: str = "") -> Any:
     secret = plain in NAMES or name.lower() in NAMES
     if isinstance(value, dict):
         gone = _credential(value)
-        return {key: GONE if key in gone else redacted(member, str(key)) for key, member in value.items()}
+        return {key: _gone(member) if key in gone else redacted(member, str(key)) for key, member in value.items()}
     if plain in SECRETS and isinstance(value, str) and value:
         return GONE
     if isinstance(value, list | tuple):
@@ -60,6 +64,10 @@ def redacted(value: Any, name: str = "") -> Any:
     if isinstance(value, str) and name.lower() in TEXTS:
         return frame(value)
     return value
+
+
+def _gone(value: Any) -> Any:
+    return value if isinstance(value, str) and SEALED.fullmatch(value) else GONE
 
 
 def _plain(name: str) -> str:

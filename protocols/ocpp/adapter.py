@@ -16,6 +16,7 @@ from core.messages import Message, identify
 from core.messages.station import StationConnected, StationDisconnected
 from core.ports import KnownStation, NotStored, Ports
 from protocols.adapter import Health, PeerHealth
+from protocols.common.seal import site_key
 from protocols.ocpp.calls import Command, Outcome
 from protocols.ocpp.connection import Bucket, Connection
 from protocols.ocpp.dialect import Dialect, Doubt, Phrase
@@ -57,6 +58,8 @@ class OcppAdapter:
         knocks = Knocks(ports)
         door = Door(ports, self.settings, knocks, tuple(self._dialects), self._pinned)
         try:
+            for site in ports.sites:
+                site_key(ports.secrets, site)  # because: made now, no frame waits for it
             for listener in self.settings.listeners:
                 self._servers.append(await listen(listener, ports, self.settings, door, self._accept))
         except BaseException:
@@ -143,7 +146,7 @@ class OcppAdapter:
         station.generation += 1
         number, now = next(self._connections), ports.clock.now()
         bucket = Bucket(self.settings.frames_burst, self.settings.frames_per_s, now)
-        records = Records(ports, known, number, dialect.subprotocol)
+        records = Records(ports, known, number, dialect)
         connection = Connection(socket, dialect, records, station.generation, ports.clock, bucket)
         old = station.attach(connection)
         replaced = [_disconnected(old, ports, "replaced")] if old is not None else []

@@ -110,6 +110,8 @@ class Dialect(Protocol):
     subprotocol: str
     evidence: frozenset[str]
     """Actions whose good parts are used and answered even where the schema is violated."""
+    secrets: tuple[str, ...]
+    """Where in a payload secrets may stand, as paths of `protocols.common.seal`."""
     answers_unreadable: bool
     """Whether a frame without a readable id, or of an unknown type, is answered at all."""
 

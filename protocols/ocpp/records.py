@@ -10,7 +10,8 @@ from core.messages import Body, Message, Physical, compose, identify
 from core.messages.base import as_text
 from core.messages.evidence import EvidenceQuarantined, EvidenceReceived, EvidenceSent
 from core.ports import KnownStation, Ports
-from protocols.ocpp.dialect import Doubt, Said
+from protocols.common.seal import WITHHELD, Seal, site_key
+from protocols.ocpp.dialect import Dialect, Doubt, Said
 
 SOURCE = "ocpp"
 MAX_DOUBTS = 20
@@ -22,32 +23,45 @@ MAX_ITEM = 4096
 class Records:
     """The journal's messages of one connection of one station."""
 
-    def __init__(self, ports: Ports, station: KnownStation, connection: int, protocol: str) -> None:
+    def __init__(self, ports: Ports, station: KnownStation, connection: int, dialect: Dialect) -> None:
         self.ports = ports
         self.station = station
         self.connection = connection
-        self.protocol = protocol
+        self.protocol = dialect.subprotocol
+        key = site_key(ports.secrets, station.site)
+        self._parts = Seal(key, dialect.secrets)
+        self._frames = Seal(key, [f"*/{path}" for path in dialect.secrets])
         self._number = 0
 
     def received(self, raw: str | bytes, subject: str, time: datetime) -> Message:
         """A frame as it came in."""
         frame, encoding = (raw, "text") if isinstance(raw, str) else as_text(raw)
+        text, secrets = self._frames.close(frame) if encoding == "text" else (frame, ())
+        if isinstance(raw, bytes) and encoding == "base64" and self._frames.mentions(raw.decode("latin-1")):
+            text, encoding = WITHHELD, "text"
         body = EvidenceReceived.model_validate(
             {
                 "protocol": self.protocol,
                 "peer": self.station.id,
-                "frame": frame,
+                "frame": text,
                 "encoding": encoding,
                 "subject": subject,
                 "connection": self.connection,
+                "secrets": secrets,
             }
         )
         return self._message(body, self._evidence_id(), time)
 
     def sent(self, raw: str, subject: str, time: datetime, causes: Iterable[str]) -> Message:
         """A frame that we are bound to send."""
+        text, secrets = self._frames.close(raw)
         body = EvidenceSent(
-            protocol=self.protocol, peer=self.station.id, frame=raw, subject=subject, connection=self.connection
+            protocol=self.protocol,
+            peer=self.station.id,
+            frame=text,
+            subject=subject,
+            connection=self.connection,
+            secrets=secrets,
         )
         return self._message(body, self._evidence_id(), time, causes=causes)
 
@@ -90,12 +104,14 @@ class Records:
 
     def _aside(self, doubt: Doubt, index: int, evidence: Message) -> Message:
         item = doubt.item if isinstance(doubt.item, str) else json.dumps(doubt.item, ensure_ascii=False, default=str)
+        text, secrets = self._parts.close(item)
         body = EvidenceQuarantined(
             protocol=self.protocol,
             peer=self.station.id,
             reason=doubt.reason,
             detail=doubt.detail[:500],
-            item=item[:MAX_ITEM],
+            item=text[:MAX_ITEM],
+            secrets=secrets,
         )
         self.ports.report("quarantined", {"protocol": SOURCE, "reason": doubt.reason})
         return self._message(body, identify(evidence.id, "quarantined", index), evidence.time, causes=(evidence.id,))

@@ -16,9 +16,10 @@ from core.messages import Message, identify
 from core.messages.base import canonical
 from core.messages.gateway import PeerChanged
 from core.ports import NotStored, Ports
+from protocols.common.seal import Sealed
 from protocols.common.times import write_time
 from protocols.oscp.client import Answer, Client
-from protocols.oscp.evidence import PROTOCOL, REDACTED, Evidence, frame
+from protocols.oscp.evidence import PROTOCOL, Evidence
 from protocols.oscp.segments import Segments
 from protocols.oscp.settings import Peer, Settings
 from protocols.oscp.translate import behaviour
@@ -280,16 +281,16 @@ class Conversation:
             return False
         sending = {**headers, "authorization": f"{self.peer.auth_scheme} {secret.decode('utf-8', 'replace')}"}
         subject, where = f"POST {action}", (self.peer.name, self.peer.site)
-        sent = self.evidence.sent(*where, subject, frame(subject, sending, body))
+        sent = self.evidence.sent(*where, subject, self.evidence.frame(self.peer.site, subject, sending, body))
         await self.ports.journal.append(self.peer.site, [sent])
         with self.ports.clock.hold(self._who):
             answer = await self._client.send("POST", url, sending, body)
         self.ports.report("frames_sent", {"protocol": PROTOCOL, "version": "2.0"})
-        said = _said(answer).replace(secret.decode("utf-8", "replace"), REDACTED)
+        said = self.evidence.without(self.peer.site, secret.decode("utf-8", "replace"), self._said(answer))
         got = self.evidence.received(*where, f"answer to {subject}", said, (sent.id,))
         await self.ports.journal.append(self.peer.site, [got])
         return answer.ok
 
-
-def _said(answer: Answer) -> str:
-    return frame(f"HTTP {answer.status}" if answer.status else "no answer", {}, answer.text.encode())
+    def _said(self, answer: Answer) -> Sealed:
+        start = f"HTTP {answer.status}" if answer.status else "no answer"
+        return self.evidence.frame(self.peer.site, start, {}, answer.text.encode())

@@ -10,13 +10,16 @@ from itertools import count
 from core.messages import Body, Message, Physical, compose, identify
 from core.messages.evidence import EvidenceQuarantined, EvidenceReceived, EvidenceSent
 from core.ports import Ports
+from protocols.common.seal import WITHHELD, Seal, Sealed, site_key
 from protocols.oscp.translate import Fault
+from protocols.oscp.wire import SECRETS
 
 PROTOCOL = "oscp"
 KEPT = ("content-type", "x-request-id", "x-correlation-id", "x-segment-index", "x-segment-count")
 """Headers that evidence keeps; `authorization` is named, never shown."""
-_TOKEN = re.compile(r'("token"\s*:\s*)"(?:[^"\\]|\\.)*"')
 REDACTED = "***"
+_ELSEWHERE = re.compile(r'(?i)"token"\s*:(?!\s*"secret:[0-9a-f]{12}")')
+"""A token that is not at its declared path."""
 
 
 class Evidence:
@@ -25,24 +28,51 @@ class Evidence:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._numbers = count(1)
+        self._seals = {site: Seal(site_key(ports.secrets, site), SECRETS) for site in ports.sites}
 
-    def received(self, peer: str, site: str, subject: str, frame: str, causes: tuple[str, ...] = ()) -> Message:
+    def received(self, peer: str, site: str, subject: str, frame: Sealed, causes: tuple[str, ...] = ()) -> Message:
         """A request of the peer, or its answer to one of ours."""
-        body = EvidenceReceived(protocol=PROTOCOL, peer=peer, frame=frame, subject=subject)
+        body = EvidenceReceived(protocol=PROTOCOL, peer=peer, frame=frame.text, subject=subject, secrets=frame.secrets)
         return self.message(body, peer, site, causes)
 
-    def sent(self, peer: str, site: str, subject: str, frame: str, causes: tuple[str, ...] = ()) -> Message:
+    def sent(self, peer: str, site: str, subject: str, frame: Sealed, causes: tuple[str, ...] = ()) -> Message:
         """An answer that we are bound to give, or a request that is about to go out."""
-        body = EvidenceSent(protocol=PROTOCOL, peer=peer, frame=frame, subject=subject)
+        body = EvidenceSent(protocol=PROTOCOL, peer=peer, frame=frame.text, subject=subject, secrets=frame.secrets)
         return self.message(body, peer, site, causes)
 
     def quarantined(self, peer: str, site: str, fault: Fault, causes: tuple[str, ...] = ()) -> Message:
         """A part that is set aside; counted by its reason."""
         self._ports.report("quarantined", {"protocol": PROTOCOL, "reason": fault.reason})
+        item, found = self.closed(site, fault.item) if fault.item else Sealed("")
         body = EvidenceQuarantined(
-            protocol=PROTOCOL, peer=peer, reason=fault.reason, detail=fault.detail, item=redacted(fault.item)[:4096]
+            protocol=PROTOCOL, peer=peer, reason=fault.reason, detail=fault.detail, item=item[:4096], secrets=found
         )
         return self.message(body, peer, site, causes)
+
+    def frame(self, site: str, start: str, headers: Mapping[str, str], body: bytes, *, tokens: bool = False) -> Sealed:
+        """A request or answer as text: first line, kept headers, body without its token.
+
+        `tokens`: such a body always holds one; where it is not at its place, the body is left out.
+        """
+        lines = [start, *(f"{name}: {headers[name]}" for name in KEPT if name in headers)]
+        if "authorization" in headers:
+            lines.append(f"authorization: {REDACTED}")
+        if not body:
+            return Sealed("\n".join(lines))
+        said = self.closed(site, body.decode("utf-8", "replace"))
+        text = WITHHELD if tokens and not said.secrets else said.text
+        return Sealed("\n".join([*lines, "", text]), said.secrets)
+
+    def closed(self, site: str, text: str) -> Sealed:
+        """The text without its token; with one where none belongs it is withheld."""
+        said = self._seals[site].close(text)
+        return Sealed(WITHHELD) if _ELSEWHERE.search(said.text) else said
+
+    def without(self, site: str, secret: str, said: Sealed) -> Sealed:
+        """The same without a secret that the peer was told and may have repeated, wherever it stands."""
+        if secret not in said.text:
+            return said
+        return Sealed(said.text.replace(secret, self._seals[site].mark(secret)), (*said.secrets, "*"))
 
     def message(self, body: Body, peer: str, site: str, causes: tuple[str, ...] = ()) -> Message:
         """A message of ours about this peer, with a running id."""
@@ -80,20 +110,3 @@ def fact(
         causes=causes,
         fresh_until=fresh_until,
     )
-
-
-def frame(start: str, headers: Mapping[str, str], body: bytes, *, withhold: bool = False) -> str:
-    """A request or answer as text: first line, kept headers, body; tokens are replaced.
-
-    `withhold` leaves out a body that may hold a token where no pattern can find it.
-    """
-    lines = [start, *(f"{name}: {headers[name]}" for name in KEPT if name in headers)]
-    if "authorization" in headers:
-        lines.append(f"authorization: {REDACTED}")
-    text = "(withheld: it is not JSON and may hold a token)" if withhold else redacted(body.decode("utf-8", "replace"))
-    return "\n".join([*lines, "", text]) if body else "\n".join(lines)
-
-
-def redacted(text: str) -> str:
-    """The text without the value of any `token` member."""
-    return _TOKEN.sub(rf'\1"{REDACTED}"', text)

@@ -19,7 +19,7 @@ from core.ports import HUB, HttpRequest, HttpResponse, NotStored, Ports
 from protocols.common.json_text import NotJson, read_json
 from protocols.oscp.actions import ACTIONS, NO_BODY, Exchange, Reply
 from protocols.oscp.conversation import Conversation
-from protocols.oscp.evidence import PROTOCOL, Evidence, frame, redacted
+from protocols.oscp.evidence import PROTOCOL, Evidence
 from protocols.oscp.segments import BadSegment
 from protocols.oscp.translate import Fault, Unreadable, explain
 from protocols.oscp.wire import SPELLINGS
@@ -114,9 +114,10 @@ class Server:
     # -- one request -----------------------------------------------------------------------------------------------
 
     async def _serve(self, talk: Conversation, by: By, action: str, request: HttpRequest) -> HttpResponse:
-        received = self._evidence.received(
-            talk.peer.name, talk.peer.site, f"{request.method} {action}"[:200], _frame(action, request)
-        )
+        site, start = talk.peer.site, f"{request.method} {request.path}"[:1024]
+        tokens = action == "register"
+        frame = self._evidence.frame(site, start, request.headers, request.body, tokens=tokens)
+        received = self._evidence.received(talk.peer.name, site, f"{request.method} {action}"[:200], frame)
         try:
             whole = talk.segments.add(action, request.headers, request.body, self._ports.clock.now())
         except BadSegment as error:
@@ -157,8 +158,8 @@ class Server:
         state = None if exchange.state is None else {k: v for k, v in exchange.state.items() if v is not None}
         if state is not None and state != talk.state:
             batch.append(talk.changed(state, causes))
-        text = frame(f"HTTP {response.status}", {}, response.body)
-        batch.append(self._evidence.sent(*where, f"answer to {action}"[:200], text, causes))
+        frame = self._evidence.frame(talk.peer.site, f"HTTP {response.status}", {}, response.body)
+        batch.append(self._evidence.sent(*where, f"answer to {action}"[:200], frame, causes))
         await self._ports.journal.append(talk.peer.site, batch)
         self._after(exchange, state, reply)
         return response
@@ -206,8 +207,9 @@ async def _act(exchange: Exchange, action: str, body: bytes) -> Reply:
             exchange, 400, "not_json", "the body is not JSON in UTF-8; next: correct it and send again", body
         )
     except ValidationError as error:
-        shown = body if action != "register" or _redactable(body) else b""
-        return _refuse(exchange, 400, "message_invalid", explain(error), shown)
+        talk = exchange.talk
+        shown = action != "register" or bool(talk.evidence.closed(talk.peer.site, body.decode("utf-8")).secrets)
+        return _refuse(exchange, 400, "message_invalid", explain(error), body if shown else b"")
     except Unreadable as error:
         return _refuse(exchange, 400, "message_invalid", str(error), body)
 
@@ -220,23 +222,6 @@ def _refuse(exchange: Exchange, status: int, reason: str, detail: str, body: byt
         item = ""
     exchange.faults.append(Fault(reason, detail, item))
     return Reply(status, detail)
-
-
-def _frame(action: str, request: HttpRequest) -> str:
-    """The request as evidence."""
-    withhold = action == "register" and bool(request.body) and not _redactable(request.body)
-    return frame(f"{request.method} {request.path}"[:1024], request.headers, request.body, withhold=withhold)
-
-
-def _redactable(body: bytes) -> bool:
-    """Whether the token in this registration is where `redacted` finds it, so that the rest may be kept."""
-    try:
-        text = body.decode("utf-8")
-        data = read_json(text)
-    except (NotJson, UnicodeDecodeError):
-        return False
-    token = data.get("token") if isinstance(data, dict) else None
-    return isinstance(token, str) and bool(token) and token not in redacted(text)
 
 
 def _response(reply: Reply) -> HttpResponse:

@@ -10,6 +10,8 @@ Token = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[\x21-\x7
 """Visible ASCII: anything else could not stand in a header."""
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 ForecastType = Literal["CONSUMPTION", "GENERATION", "FALLBACK_CONSUMPTION", "FALLBACK_GENERATION", "OPTIMUM"]
+SECRETS = ("token",)
+"""Where a message holds a secret; none has a token anywhere else."""
 MAX_BLOCKS = 1000
 SPELLINGS = {"handshake_acknowledgment": "handshake_acknowledge", "handshake_acknowledgement": "handshake_acknowledge"}
 """Paths that known implementations use instead."""

@@ -54,6 +54,7 @@ class V16(Version):
 
     subprotocol = wire.SUBPROTOCOL
     evidence = wire.EVIDENCE
+    secrets = wire.SECRETS
     answers_unreadable = False
 
     def __init__(self) -> None:

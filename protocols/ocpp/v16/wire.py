@@ -28,6 +28,8 @@ SERVED = frozenset(
 )
 """Actions that a charge point sends and that we answer."""
 EVIDENCE = frozenset({"MeterValues", "StartTransaction", "StatusNotification", "StopTransaction"})
+SECRETS: tuple[str, ...] = ("configurationKey/*/value(key)", "value(key)", "data(data)", "data(messageId)")
+"""Where a message may hold a secret: configuration as set and as reported, and what vendors send each other."""
 CODES: dict[Fault, str] = {
     "FormatViolation": "FormationViolation",
     "OccurrenceConstraintViolation": "OccurenceConstraintViolation",

@@ -47,6 +47,7 @@ class V201(Version):
 
     subprotocol = wire.SUBPROTOCOL
     evidence = wire.EVIDENCE
+    secrets = wire.SECRETS
     answers_unreadable = True
 
     def __init__(self) -> None:

@@ -33,6 +33,19 @@ SERVED = frozenset(
 )
 """Actions that a charging station sends and that we answer."""
 EVIDENCE = frozenset({"MeterValues", "StatusNotification", "TransactionEvent"})
+SECRETS: tuple[str, ...] = (
+    "setVariableData/*/attributeValue(variable.name)",
+    "getVariableResult/*/attributeValue(variable.name)",
+    "reportData/*/variableAttribute(variable.name)/*/value",
+    "eventData/*/actualValue(variable.name)",
+    "connectionData/apn/apnPassword",
+    "connectionData/apn/simPin",
+    "connectionData/vpn/password",
+    "connectionData/vpn/key",
+    "data(data)",
+    "data(messageId)",
+)
+"""Where a message may hold a secret: variables as set and as reported, network profiles, and what vendors send each other."""
 STATUS = {
     "Available": "available",
     "Occupied": "occupied",

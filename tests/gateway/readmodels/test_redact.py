@@ -29,6 +29,14 @@ def test_ocpp_frames_of_both_versions_are_cleaned() -> None:
     assert json.loads(frame(new))[3]["idToken"] == {"idToken": "…0001", "type": "ISO14443"}
 
 
+def test_the_digest_of_a_secret_may_be_seen_so_that_frames_can_be_compared() -> None:
+    digest = "secret:0123456789ab"
+    assert redacted({"key": "AuthorizationKey", "value": digest})["value"] == digest
+    for text in (f'POST register\n\n{{"token":"{digest}"}}', f'{{"token": "{digest}"}}'):
+        assert frame(text) == text
+    assert redacted({"key": "AuthorizationKey", "value": f"{digest}!"})["value"] == "***"
+
+
 def test_a_frame_without_identifiers_stays_as_it_is() -> None:
     text = '[3,"1",{"currentTime":  "2026-11-25T18:00:00Z"}]'
     assert frame(text) == text

@@ -188,6 +188,8 @@ class GridOperator:
     answers: list[int] = field(default_factory=list)
     """Statuses of its next answers; 204 when empty."""
     numbers: int = 0
+    echo: bool = False
+    """Whether its answers say what it was asked with, as a page for a developer does."""
 
     async def serve(self, request: web.Request) -> web.Response:
         text = await request.text()
@@ -196,6 +198,8 @@ class GridOperator:
         status = self.answers.pop(0) if self.answers else 204
         if status == 204 and call.action == "register":
             self.token = call.body["token"]
+        if self.echo:
+            return web.Response(status=500, text=f"you said {call.headers['Authorization']}")
         return web.Response(status=status)
 
     async def send(self, action: str, data: object, *, method: str = "POST", **headers: str) -> tuple[int, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from core.messages.evidence import EvidenceReceived, EvidenceSent
 from core.messages.gateway import PeerChanged
 from tests.protocols.oscp.harness import FIRST, Setting, until
@@ -296,7 +298,34 @@ async def test_the_journal_knows_what_goes_out_before_it_goes_out(setting: Setti
         await registered(setting)
         sent = [b for b in setting.journal.bodies(EvidenceSent) if b.subject == "POST register"]
         assert len(sent) == 1
-        assert '"token":"***"' in sent[0].frame
+        assert re.search(r'"token":"secret:[0-9a-f]{12}"', sent[0].frame)
+        assert sent[0].secrets == ("/token",)
+
+
+async def test_the_journal_shows_whether_two_tokens_are_the_same_but_not_the_tokens(setting: Setting) -> None:
+    async with setting.running():
+        await setting.operator.register("token-b")
+        await registered(setting)
+        for token in ("token-b", "token-b2"):
+            body = {"token": token, "version_url": [{"version": "2.0", "base_url": setting.operator.url}]}
+            assert (await setting.operator.send("register", body, method="PUT"))[0] == 204
+        got = [b for b in setting.journal.bodies(EvidenceReceived) if b.subject.endswith("T register")]
+        frames = [b.frame for b in got if b.secrets == ("/token",)]
+        first, same, other = (re.findall(r"secret:\w+", f)[0] for f in frames)
+        assert first == same != other
+
+
+async def test_a_token_where_none_belongs_and_one_that_a_peer_repeats_are_not_kept(setting: Setting) -> None:
+    async with setting.running():
+        await setting.operator.register()
+        await registered(setting)
+        for action, body in (("heartbeat", b'{"x": {"token": "lost"}}'), ("handshake", b'{"token": "lost"')):
+            assert (await setting.operator.send(action, body))[0] == 400
+        setting.operator.echo = True
+        assert (await setting.operator.send("handshake", {}))[0] == 204
+        await until(lambda: any("*" in b.secrets for b in setting.journal.bodies(EvidenceReceived)))
+        for secret in ("lost", "token-b"):
+            assert secret not in setting.journal.text
 
 
 async def test_a_peer_that_registers_again_meanwhile_is_called_back_for_that_one(setting: Setting) -> None:
