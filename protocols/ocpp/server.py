@@ -99,7 +99,8 @@ class Door:
         self, socket: ServerConnection, request: Request, name: str | None, status: http.HTTPStatus, reason: str
     ) -> Response:
         self._ports.report("stations_refused", {"protocol": "ocpp", "reason": reason})
-        item = {"path": request.path[:200], "reason": reason, "versions": list(_versions(request))}
+        path = request.path.partition("?")[0]  # because: stations put their password into the query
+        item = {"path": path[:200], "reason": reason, "versions": list(_versions(request))}
         self._ports.stranger("ocpp", str((socket.remote_address or ("",))[0]), item)
         if name is not None:
             address = socket.remote_address

@@ -115,6 +115,16 @@ def test_the_same_secret_reads_the_same_however_it_is_written_and_differently_at
     assert Seal(b"another key", ("token",)).mark("ab") != SEAL.mark("ab") != SEAL.mark("abc")
 
 
+def test_a_member_in_another_spelling_of_case_is_a_secret_as_well() -> None:
+    assert SEAL.close('{"Token":"x","NET":{"pass":"y"}}').secrets == ("/Token", "/NET/pass")
+
+
+def test_of_a_secret_within_a_secret_the_outer_one_is_replaced() -> None:
+    seal = Seal(b"a key", ("data", "data/token"))
+    inner = '{"token":"x"}'
+    assert seal.close(f'{{"data":{inner}}}') == Sealed(f'{{"data":"{seal.mark(inner)}"}}', ("/data",))
+
+
 def test_nesting_without_end_is_withheld_where_it_names_a_secret() -> None:
     assert SEAL.close('{"token":' + "[" * 100_000).text == WITHHELD
     assert SEAL.close("[" * 100_000).text == "[" * 100_000

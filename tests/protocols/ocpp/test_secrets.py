@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from core.messages import line
 from core.messages.evidence import EvidenceQuarantined, EvidenceReceived, EvidenceSent
 from protocols.common.seal import WITHHELD
+from protocols.ocpp.adapter import OcppAdapter
 from protocols.ocpp.dialect import Dialect
 from protocols.ocpp.records import Records
 from protocols.ocpp.v16.translate import V16
 from protocols.ocpp.v201.translate import V201
-from tests.protocols.ocpp.conftest import Hub, known
+from tests.protocols.ocpp.conftest import Hub, known, settings
+from tests.protocols.ocpp.peer import Peer
 from tests.protocols.ports import World
 
 SECRET = "hunter2-hunter2"
@@ -127,3 +131,14 @@ async def test_what_a_station_answers_is_kept_without_its_secrets(hub: Hub) -> N
     assert answers
     assert all(SECRET not in str(m.body) for m in answers)
     await peer.close()
+
+
+async def test_what_is_kept_of_a_stranger_has_no_query_where_passwords_are_put(world: World) -> None:
+    kept: list[Any] = []
+    adapter = OcppAdapter(settings())
+    await adapter.start(replace(world.ports, stranger=lambda *told: kept.append(told)))
+    with pytest.raises(InvalidStatus):
+        await Peer.open(adapter.health().listening[0], "NOBODY", path=f"/ocpp/NOBODY?password={SECRET}")
+    await adapter.stop()
+    [(_, _, item)] = kept
+    assert item["path"] == "/ocpp/NOBODY"
