@@ -391,6 +391,12 @@ OCPP: Mapping[str, Reason] = {
         "{station} knocked with a wrong password.",
         "set its password in the charger: `busbar connect ocpp {station}` shows how.",
     ),
+    "connects_too_often": Reason(
+        "station",
+        "medium",
+        "{station} connects too often and is put off.",
+        "look at its network and its supply, and for a second charger that is set to its name.",
+    ),
     "connector_unknown": Reason(
         "station",
         "medium",

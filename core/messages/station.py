@@ -69,14 +69,14 @@ class StationSeen(Body):
 
 
 class StationKnocked(Body):
-    """A station that nobody declared (or with a wrong password) asked to connect and was refused; site `_hub`."""
+    """A station that nobody declared (or with a wrong password, or too often) asked to connect and was refused; site `_hub`."""
 
     TYPE: ClassVar[str] = "station.knocked"
     PROBLEM: ClassVar[Problem] = _CONTROL
     LOCAL: ClassVar[frozenset[str]] = frozenset({"address"})
 
     reason: str
-    """`station_unknown`, `credential_wrong` or `version_refused`."""
+    """`station_unknown`, `credential_wrong`, `version_refused` or `connects_too_often`."""
     versions: tuple[str, ...] = ()
     address: str = ""
     times: int = 1

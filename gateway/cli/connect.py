@@ -37,7 +37,7 @@ def connect() -> None:
 )
 @connect.command("ocpp")
 @click.argument("station", required=False)
-@click.option("--knocking", is_flag=True, help="List stations that asked and are not known.")
+@click.option("--knocking", is_flag=True, help="List stations that asked and were refused.")
 @click.option("--accept", is_flag=True, help="Let STATION in; needs a running hub.")
 @click.option("--node", help="With --accept: the panel it hangs on; without it the station gets 0 kW.")
 @click.option("--connectors", metavar="KW[,KW]", help="With --accept: kW of each connector.")
@@ -86,7 +86,9 @@ def _knocking(where: Where, as_json: bool) -> None:
         print_json(rows)
     else:
         click.echo(
-            table(rows, ("station", "reason", "address", "first", "last", "count"), "nobody unknown has knocked")
+            table(
+                rows, ("station", "reason", "address", "first", "last", "count"), "nobody has knocked and was refused"
+            )
         )
 
 

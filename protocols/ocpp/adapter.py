@@ -18,10 +18,11 @@ from core.ports import KnownStation, NotStored, Ports
 from protocols.adapter import Health, PeerHealth
 from protocols.common.seal import site_key
 from protocols.ocpp.calls import Command, Outcome
-from protocols.ocpp.connection import Bucket, Connection
+from protocols.ocpp.connection import Connection
 from protocols.ocpp.dialect import Dialect, Doubt, Phrase
 from protocols.ocpp.inbound import Inbound
-from protocols.ocpp.knocks import Knocks
+from protocols.ocpp.knocks import FLAPPING_EVERY, Knocks
+from protocols.ocpp.pace import Bucket
 from protocols.ocpp.records import Records
 from protocols.ocpp.server import Door, listen
 from protocols.ocpp.settings import Settings as OcppSettings
@@ -55,8 +56,8 @@ class OcppAdapter:
         if self._ports is not None:
             return
         self._ports = ports
-        knocks = Knocks(ports)
-        door = Door(ports, self.settings, knocks, tuple(self._dialects), self._pinned)
+        knocks, flapping = Knocks(ports), Knocks(ports, "flapping", FLAPPING_EVERY)
+        door = Door(ports, self.settings, knocks, flapping, tuple(self._dialects), self._pinned)
         try:
             for site in ports.sites:
                 site_key(ports.secrets, site)  # because: made now, no frame waits for it
@@ -66,6 +67,7 @@ class OcppAdapter:
             await self.stop()
             raise
         self._spawn(knocks.run(), "ocpp:knocks")
+        self._spawn(flapping.run(), "ocpp:flapping")
         for site in ports.sites:
             self._spawn(self._follow(site), f"ocpp:wishes:{site}")
             self._spawn(self._take(site), f"ocpp:requests:{site}")

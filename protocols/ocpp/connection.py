@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from core.ports import Clock
 from protocols.ocpp.dialect import Dialect
+from protocols.ocpp.pace import Bucket
 from protocols.ocpp.records import Records
 from protocols.ocpp.rpc import Error, MessageId, Result
 
@@ -129,20 +130,3 @@ class Connection:
 
 def _digest(raw: str) -> bytes:
     return hashlib.sha256(raw.encode(errors="replace")).digest()
-
-
-class Bucket:
-    """Bounds a station's frame rate: so many at once, then so many per second."""
-
-    def __init__(self, burst: int, per_s: float, now: datetime) -> None:
-        self._burst = burst
-        self._per_s = per_s
-        self._left = float(burst)
-        self._at = now
-
-    def take(self, now: datetime) -> datetime | None:
-        """Take one frame's worth; otherwise the moment until which to stop reading."""
-        self._left = min(self._burst, self._left + max(0.0, (now - self._at).total_seconds()) * self._per_s)
-        self._at = now
-        self._left -= 1
-        return None if self._left >= 0 else now + timedelta(seconds=-self._left / self._per_s)

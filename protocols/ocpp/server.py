@@ -7,7 +7,9 @@ import binascii
 import hmac
 import http
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from urllib.parse import unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -16,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from core.ports import KnownStation, Ports
 from protocols.ocpp.knocks import Knocks
+from protocols.ocpp.pace import Bucket
 from protocols.ocpp.settings import Listener, Settings
 
 log = logging.getLogger(__name__)
@@ -53,17 +56,21 @@ class Door:
         ports: Ports,
         settings: Settings,
         knocks: Knocks,
+        flapping: Knocks,
         order: Sequence[str],
         pinned: Callable[[str], str | None],
     ) -> None:
         self._ports = ports
         self._settings = settings
         self._knocks = knocks
+        self._flapping = flapping
+        self._arrivals: dict[str, Bucket] = {}
+        """Only of stations that proved who they are: nobody else can use up what a station may do."""
         self._order = order
         self._pinned = pinned
 
     def request(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Refuse with 404, 401 or 400 before the upgrade; None lets the station in."""
+        """Refuse with 404, 401, 400 or 429 before the upgrade; None lets the station in."""
         name = identity(request.path)
         known = self._ports.directory.station(name) if name else None
         if name is None or known is None:
@@ -72,6 +79,9 @@ class Door:
             return self._refuse(socket, request, name, http.HTTPStatus.UNAUTHORIZED, "credential_wrong")
         if not _versions(request):
             return self._refuse(socket, request, name, http.HTTPStatus.BAD_REQUEST, "version_refused")
+        again = self._arrive(known.id)
+        if again is not None:
+            return self._put_off(socket, request, known.id, again)
         quirks = self._settings.quirks.get(known.id)
         if quirks is not None and quirks.no_pong:
             socket.ping_timeout = None
@@ -95,16 +105,37 @@ class Door:
             same |= hmac.compare_digest(given.lower(), secret.hex().encode())
         return same
 
+    def _arrive(self, name: str) -> datetime | None:
+        """Count one more connection of a station; the moment from which the next may come, if it came too often."""
+        now = self._ports.clock.now()
+        if name not in self._arrivals:
+            per_s = self._settings.connections_per_min / 60
+            self._arrivals[name] = Bucket(self._settings.connections_burst, per_s, now)
+        return self._arrivals[name].ask(now)
+
+    def _put_off(self, socket: ServerConnection, request: Request, name: str, again: datetime) -> Response:
+        """429: what is allowed, and when to come again. Nothing is kept of a single attempt."""
+        reason, bounds = "connects_too_often", self._settings
+        self._ports.report("stations_refused", {"protocol": "ocpp", "reason": reason})
+        self._flapping.knock(name, reason, _versions(request), _address(socket))
+        wait = math.ceil((again - self._ports.clock.now()).total_seconds())
+        text = (
+            f"{reason}: a station may connect {bounds.connections_burst} times at once and then "
+            f"{bounds.connections_per_min:g} times a minute; next: try again in {wait} s, at {again:%Y-%m-%dT%H:%M:%SZ}\n"
+        )
+        response = socket.respond(http.HTTPStatus.TOO_MANY_REQUESTS, text)
+        response.headers["Retry-After"] = str(wait)
+        return response
+
     def _refuse(
         self, socket: ServerConnection, request: Request, name: str | None, status: http.HTTPStatus, reason: str
     ) -> Response:
         self._ports.report("stations_refused", {"protocol": "ocpp", "reason": reason})
         path = request.path.partition("?")[0]  # because: stations put their password into the query
         item = {"path": path[:200], "reason": reason, "versions": list(_versions(request))}
-        self._ports.stranger("ocpp", str((socket.remote_address or ("",))[0]), item)
+        self._ports.stranger("ocpp", _address(socket), item)
         if name is not None:
-            address = socket.remote_address
-            self._knocks.knock(name, reason, _versions(request), str(address[0]) if address else "")
+            self._knocks.knock(name, reason, _versions(request), _address(socket))
         response = socket.respond(status, f"{reason}\n")
         if status is http.HTTPStatus.UNAUTHORIZED:
             response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
@@ -114,6 +145,10 @@ class Door:
 def _versions(request: Request) -> tuple[str, ...]:
     listed = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
     return tuple(name.strip()[:32] for name in listed.split(",") if name.strip())[:8]
+
+
+def _address(socket: ServerConnection) -> str:
+    return str((socket.remote_address or ("",))[0])
 
 
 async def listen(listener: Listener, ports: Ports, settings: Settings, door: Door, accept: Accept) -> Server:

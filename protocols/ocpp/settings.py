@@ -80,6 +80,12 @@ class Settings(_Model):
     ping_s: Annotated[float, Field(gt=0)] = Field(45, description="WebSocket ping interval (wall time).")
     frames_per_s: Annotated[float, Field(gt=0)] = Field(20, description="Sustained frames per station and second.")
     frames_burst: Annotated[int, Field(ge=10)] = Field(600, description="Frames that a station may send at once.")
+    connections_burst: Annotated[int, Field(ge=2)] = Field(
+        60, description="Connections that a station may open at once; beyond it: 429 before the upgrade."
+    )
+    connections_per_min: Annotated[float, Field(gt=0)] = Field(
+        2, description="Sustained connections per station and minute."
+    )
     quirks: dict[str, Quirks] = Field(default_factory=dict, description="Deviations by station.")
 
 

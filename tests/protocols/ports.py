@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from core.messages import Message, Position
 from core.ports import Handler, KnownStation, NotStored, Ports, Request, TokenAnswer, Wish
 from gateway.clock import SystemClock
 from gateway.journal.memory import MemoryLog
+
+T = TypeVar("T")
 
 
 class TestJournal:
@@ -139,6 +141,28 @@ class ShiftedClock(SystemClock):
 
     def now(self) -> datetime:
         return super().now() + timedelta(seconds=self.shift)
+
+
+class StandingClock(ShiftedClock):
+    """Moved by the test and by whoever sleeps on it, never by the machine; a time-out never comes by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = super().now()
+        self.slept: list[str] = []
+        """Who slept until a later moment, in order."""
+
+    def now(self) -> datetime:
+        return self.start + timedelta(seconds=self.shift)
+
+    async def sleep_until(self, moment: datetime, who: str) -> None:
+        if moment > self.now():
+            self.shift = (moment - self.start).total_seconds()
+            self.slept.append(who)
+        await asyncio.sleep(0)
+
+    async def wait(self, future: Awaitable[T], until: datetime | None, who: str) -> T:
+        return await super().wait(future, None, who)
 
 
 @dataclass

@@ -13,7 +13,8 @@ from protocols.ocpp.adapter import OcppAdapter
 from protocols.ocpp.server import identity, password
 from tests.protocols.ocpp.conftest import Hub, known, settings
 from tests.protocols.ocpp.peer import Peer, Profiles, basic
-from tests.protocols.ports import World
+from tests.protocols.ports import StandingClock, World
+from tests.waiting import GENEROUS_S
 
 
 @pytest.mark.parametrize(
@@ -324,14 +325,17 @@ async def test_a_1_6_station_on_a_2_0_1_connection_is_closed_and_next_time_gets_
 
 
 async def test_a_flood_is_slowed_down_and_nothing_is_lost(world: World) -> None:
+    world.clock = clock = StandingClock()
     adapter = OcppAdapter(settings(frames_burst=10, frames_per_s=100))
     await adapter.start(world.ports)
-    peer = await Peer.open(adapter.health().listening[0], "CP1")
+    peer = await Peer.open(adapter.health().listening[0], "CP1", answer=lambda action, payload: None)
     for number in range(25):
         await peer.socket.send(f'[2,"{number}","Heartbeat",{{}}]')
-    answers = [await asyncio.wait_for(peer.frames.get(), 3) for _ in range(25)]
+    answers = [await asyncio.wait_for(peer.frames.get(), GENEROUS_S) for _ in range(25)]
     assert [a[1] for a in answers] == [str(n) for n in range(25)]
-    assert world.counts["frames_delayed"] >= 1
+    assert world.counts["frames_delayed"] == 15, "ten at once, each of the others at its turn"
+    assert clock.slept == ["ocpp:CP1:pace"] * 15
+    assert clock.shift == pytest.approx(15 / 100)
     await peer.close()
     await adapter.stop()
 
