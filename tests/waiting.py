@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-GENEROUS_S = 30.0
+GENEROUS_S = 60.0
 """Far more than a machine needs that is many times slower than ours."""
 
 

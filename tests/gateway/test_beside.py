@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -19,6 +19,7 @@ from gateway.journal.opening import state_in
 from gateway.settings.models import HttpListener, HubSettings, JournalSettings
 from gateway.wiring import Hub
 from tests.gateway.api.conftest import StoppedClock, depot
+from tests.waiting import GENEROUS_S, until
 
 CSV = b"operating_day,vehicle,departure,distance_km\n2026-11-26,BUS-1,06:20,180\n"
 OCPP = {"listeners": [{"host": "127.0.0.1", "port": 0, "security_profile": 1, "plain": True}]}
@@ -38,12 +39,6 @@ async def hub(data: Path, journal: JournalSettings, **more: Any) -> AsyncIterato
         await running.stop()
 
 
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while not await true():
-            await asyncio.sleep(0.02)
-
-
 async def metrics(client: aiohttp.ClientSession) -> str:
     async with client.get("/metrics") as reply:
         return await reply.text()
@@ -61,9 +56,9 @@ async def test_every_message_comes_once_more_on_the_live_stream_also_over_a_rest
             assert running.opened is not None
             heard = await running.opened.log.link.nc.subscribe("event.work.>")
             await post(client, "/sites/depot/schedules", data=CSV.replace(b"11-26", b"11-" + day.encode()))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(GENEROUS_S):
                 while len(found) < (3 if day == "26" else 6):
-                    event = await heard.next_msg(5)
+                    event = await heard.next_msg(GENEROUS_S)
                     found.append((event.headers or {})["ce-type"])
 
             async def caught_up(client: aiohttp.ClientSession = client) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.clock import HeldClock, SystemClock
+from tests.waiting import GENEROUS_S
 
 START = datetime(2026, 11, 25, 18, tzinfo=UTC)
 
@@ -18,7 +19,7 @@ def after(seconds: float) -> datetime:
 
 async def test_a_night_passes_without_waiting() -> None:
     clock = HeldClock(START)
-    await asyncio.wait_for(clock.sleep_until(after(40_000), "sleeper"), 1)
+    await asyncio.wait_for(clock.sleep_until(after(40_000), "sleeper"), GENEROUS_S)
     assert clock.now() == after(40_000)
 
 
@@ -93,7 +94,7 @@ async def test_a_promise_holds_until_it_is_kept() -> None:
     await asyncio.sleep(0.01)
     assert not waiting.done()
     clock.keep("lost:CP-1")
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, GENEROUS_S)
 
 
 async def test_speed_caps_the_pace() -> None:
@@ -112,7 +113,7 @@ async def test_an_ended_task_no_longer_holds() -> None:
     async def long() -> None:
         await clock.sleep_until(after(2), "b")
 
-    await asyncio.wait_for(asyncio.gather(short(), long()), 1)
+    await asyncio.wait_for(asyncio.gather(short(), long()), GENEROUS_S)
 
 
 async def test_the_system_clock_waits_and_times_out() -> None:

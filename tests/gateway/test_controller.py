@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from gateway.replay import replay
 from gateway.settings.models import HttpListener, HubSettings
 from gateway.wiring import Hub
 from tests.gateway.api.conftest import StoppedClock, depot
+from tests.waiting import GENEROUS_S, until
 
 HEAD = b"operating_day,block,vehicle,departure,distance_km,line\n"
 
@@ -78,12 +79,6 @@ def rows(count: int, line: Callable[[int], bytes] = lambda n: b"") -> bytes:
     return HEAD + b"".join(
         b"2026-11-26,%d,%s,12:00,10,%s\n" % (n, buses[n] if n < 2 else b"", line(n)) for n in range(count)
     )
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while not await true():
-            await asyncio.sleep(0.02)
 
 
 def decisions(records: list[Record]) -> list[Record]:
@@ -159,7 +154,7 @@ async def test_a_defect_in_a_decision_stops_one_site_until_it_decides_again(
         await house.post("/stations/CP-01/limit", {"kw": 5, "for_s": 60})
         waiting = house.hub.controllers["depot"].settled(await house.hub.log.last())
         with pytest.raises(NotStored, match=r"depot is not controlled: ZeroDivisionError: a defect; next:"):
-            await asyncio.wait_for(waiting, 5)
+            await asyncio.wait_for(waiting, GENEROUS_S)
         status, told = await house.ready()
         assert (status, "depot is not controlled" in told["waiting"]["site depot"]) == (503, True)
         await house.post("/stations/CP-01/limit", {"kw": 6, "for_s": 60})

@@ -12,6 +12,7 @@ from core.messages.command import CommandConfirmed
 from core.messages.grid import SourceContacted
 from core.messages.readiness import ReadinessAssessed, State
 from tests.gateway.api.conftest import NOW, Running, running, start
+from tests.waiting import GENEROUS_S
 
 __all__ = ["running", "start"]
 BUS = "BUS-9"
@@ -34,7 +35,7 @@ def confirmed(id: str, cause: str | None) -> Message:
 
 async def why(running: Running, messages: list[Message], name: str = BUS) -> dict[str, Any]:
     position = await running.hub.journal.append("depot", messages)
-    assert await running.hub.api.models.reached(position.seq, 5)
+    assert await running.hub.api.models.reached(position.seq, GENEROUS_S)
     status, tree, _ = await running.ask("GET", f"/why/{name}")
     assert status == 200, tree
     return dict(tree)

@@ -22,6 +22,7 @@ from gateway.journal.opening import open_journal
 from gateway.settings.models import HttpListener, HubSettings
 from gateway.wiring import Hub
 from tests.gateway.api.conftest import StoppedClock, depot
+from tests.waiting import GENEROUS_S, until
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
 
@@ -58,7 +59,7 @@ async def test_of_each_station_the_newest_wish_is_put_and_nobody_waits(shared: t
         desired.publish(wish("A", seq))
         desired.publish(wish("B", seq, kw=seq))
     follower = FollowedWishes(log).follow("depot")
-    async with aclosing(follower), asyncio.timeout(5):  # type: ignore[type-var]  # because: it is a generator
+    async with aclosing(follower), asyncio.timeout(GENEROUS_S):  # type: ignore[type-var]  # because: it is a generator
         seen = {(w := await anext(follower)).station: w for _ in range(2)}
     assert seen == {"A": wish("A", 49), "B": wish("B", 49, kw=49)}
     assert log.puts <= 4
@@ -68,14 +69,12 @@ async def test_what_others_see_is_set_right_by_itself(shared: tuple[Counting, Lo
     log, desired = shared
     desired.publish(wish("A", 7))
 
-    async def right() -> None:
-        async with asyncio.timeout(5):
-            while (await log.wished("depot")).get("A", {}).get("id") != "wA7":
-                await asyncio.sleep(0.01)
+    async def right() -> bool:
+        return (await log.wished("depot")).get("A", {}).get("id") == "wA7"
 
-    await right()
+    await until(right)
     await MemoryLog.wish(log, "depot", "A", {"id": "old", "position": [3, 0], "wish": {}})
-    await right()
+    await until(right)
 
 
 async def test_an_older_wish_is_never_followed_after_a_newer_one() -> None:
@@ -85,7 +84,7 @@ async def test_an_older_wish_is_never_followed_after_a_newer_one() -> None:
     task = asyncio.create_task(desired.shared.run())
     desired.publish(wish("A", 7))
     follower = FollowedWishes(log).follow("depot")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GENEROUS_S):
         assert (await anext(follower)).position.seq == 7
     old = LocalDesired()
     late = SharedWishes(log, old, ("depot",))
@@ -95,7 +94,7 @@ async def test_an_older_wish_is_never_followed_after_a_newer_one() -> None:
     await asyncio.sleep(0.02)
     assert not coming.done()
     desired.publish(wish("A", 8))
-    assert (await asyncio.wait_for(coming, 5)).position.seq == 8
+    assert (await asyncio.wait_for(coming, GENEROUS_S)).position.seq == 8
     task.cancel()
 
 
@@ -115,7 +114,7 @@ async def test_a_gateway_in_another_process_follows_what_the_controller_wishes(t
     await two.start()
     try:
         follower = FollowedWishes(two.log).follow("depot")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(GENEROUS_S):
             seen = await anext(follower)
         assert {"CP-01": seen} == one.desired.newest("depot")
         assert two.controllers["depot"].state.configured == one.controllers["depot"].state.configured
@@ -136,7 +135,7 @@ async def test_a_request_is_told_once_to_whoever_follows_also_if_he_comes_later(
     for id in ("r1", "r2"):
         desired.ask(request_to("A", id))
     follower = desired.requests("depot")
-    async with aclosing(follower), asyncio.timeout(5):  # type: ignore[type-var]  # because: it is a generator
+    async with aclosing(follower), asyncio.timeout(GENEROUS_S):  # type: ignore[type-var]  # because: it is a generator
         assert (await anext(follower)).id == "r2"
         desired.ask(request_to("A", "r3"))
         assert (await anext(follower)).id == "r3"
@@ -156,7 +155,7 @@ async def test_another_process_finds_new_requests_in_the_journal() -> None:
     )
     await writer.append([fact.model_copy(update={"id": "r0"})])
     follower = FollowedWishes(log).requests("depot")
-    async with aclosing(follower), asyncio.timeout(5):  # type: ignore[type-var]  # because: it is a generator
+    async with aclosing(follower), asyncio.timeout(GENEROUS_S):  # type: ignore[type-var]  # because: it is a generator
         told = asyncio.ensure_future(anext(follower))
         await asyncio.sleep(0.05)
         await writer.append([fact])

@@ -14,6 +14,7 @@ from core.messages import Message, Position
 from core.ports import Handler, KnownStation, NotStored, Ports, Request, TokenAnswer, Wish
 from gateway.clock import SystemClock
 from gateway.journal.memory import MemoryLog
+from tests.waiting import GENEROUS_S
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class TestJournal:
     def of(self, type: str, station: str | None = None) -> list[Message]:
         return [m for m in self.messages if m.type == type and station in (None, m.at.station)]
 
-    async def until(self, type: str, count: int = 1, within: float = 5.0) -> list[Message]:
+    async def until(self, type: str, count: int = 1, within: float = GENEROUS_S) -> list[Message]:
         """Wait until so many messages of that type stand in the journal."""
         async with asyncio.timeout(within):
             while len(self.of(type)) < count:

@@ -15,6 +15,7 @@ from simulators.charger.station import Station
 from simulators.clock import SystemClock
 from tests.simulators.csms import Csms
 from tests.simulators.heldclock import HeldClock
+from tests.waiting import until
 
 BEGIN = datetime(2026, 11, 25, 17, tzinfo=UTC)
 CURVE = ((0.0, 150.0), (0.8, 150.0), (1.0, 15.0))
@@ -249,9 +250,7 @@ async def test_one_charger_runs_on_the_systems_clock_against_any_server():
     async with Csms(clock) as csms:
         spec = StationSpec("CP-09", "2.0.1", (60.0,))
         running = asyncio.create_task(run_charger(spec, Endpoint(csms.url)))
-        async with asyncio.timeout(5):
-            while not csms.of("CP-09", "StatusNotification"):
-                await asyncio.sleep(0.01)
+        await until(lambda: csms.of("CP-09", "StatusNotification"))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert csms.violations == []

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.cli.main import run
 from tests.gateway.api.conftest import Running
+from tests.waiting import GENEROUS_S
 
 CSV = "operating_day,vehicle,departure,distance_km\n2026-11-26,BUS-1,06:20,180\n2026-11-26,BUS-9,06:20,180\nx\n"
 Cli = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -23,7 +24,7 @@ def cli(running: Running, capsys: pytest.CaptureFixture[str]) -> Cli:
         code = await asyncio.to_thread(run, [*arguments, "--data", data])
         told = capsys.readouterr()
         await running.hub.controllers["depot"].settled(await running.log.last())
-        assert await running.hub.api.models.reached(await running.log.last(), 5)
+        assert await running.hub.api.models.reached(await running.log.last(), GENEROUS_S)
         return code, told.out, told.err
 
     return call

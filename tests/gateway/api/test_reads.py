@@ -16,6 +16,7 @@ from core.messages.session import SessionMetered, SessionStarted
 from core.messages.station import ConnectorStatusChanged, StationConnected, StationKnocked
 from core.ports import HUB
 from tests.gateway.api.conftest import NOW, Running, Start
+from tests.waiting import GENEROUS_S
 
 CSV = b"operating_day,vehicle,departure,distance_km\n2026-11-26,BUS-1,06:20,180\n"
 FRAME = '[2,"1","StartTransaction",{"connectorId":1,"idTag":"TOKEN0001","meterStart":1000}]'
@@ -98,7 +99,7 @@ async def settle(running: Running) -> int:
     while last != await running.log.last():
         last = await running.log.last()
         await controller.settled(last)
-    assert await running.hub.api.models.reached(last, 5)
+    assert await running.hub.api.models.reached(last, GENEROUS_S)
     return last
 
 
@@ -333,5 +334,5 @@ async def test_a_database_that_is_away_stops_no_site(start: Start, tmp_path: Pat
     async with running.client.get(running.hub.http.addresses["local"] + "/ready") as reply:
         assert "readmodels" in (await reply.json())["waiting"]
     (tmp_path / "missing").mkdir()
-    assert await running.hub.api.models.reached(await running.log.last(), 5)
+    assert await running.hub.api.models.reached(await running.log.last(), GENEROUS_S)
     assert len(await rows(running, "/work")) == 1

@@ -11,24 +11,27 @@ import aiohttp
 
 from core.messages import BODIES
 from tests.gateway.api.conftest import Running
+from tests.waiting import GENEROUS_S
 
 SOC = {"source": "t", "subject": "vehicle:BUS-1", "measured_at": "2026-11-25T17:59:00Z", "soc": 0.4}
 
 
 async def events(
-    running: Running, count: int, query: str = "", last: str | None = None
+    running: Running, count: int, query: str = "", last: str | None = None, begun: asyncio.Event | None = None
 ) -> list[tuple[str, str, dict[str, Any]]]:
     """The first so many events: id, type, data."""
     url = f"{running.hub.http.addresses['local']}/api/v1/events{query}"
     headers = {"Last-Event-ID": last} if last else {}
     found: list[tuple[str, str, dict[str, Any]]] = []
-    async with asyncio.timeout(5), running.client.get(url, headers=headers) as reply:
+    async with asyncio.timeout(GENEROUS_S), running.client.get(url, headers=headers) as reply:
         assert reply.content_type == "text/event-stream"
         fields: dict[str, str] = {}
         while len(found) < count:
             line = (await reply.content.readline()).decode().rstrip("\n")
             name, _, value = line.partition(": ")
             fields[name] = value
+            if begun is not None:
+                begun.set()
             if not line and "data" in fields:
                 found.append((fields["id"], fields["event"], json.loads(fields["data"])))
                 fields = {}
@@ -36,8 +39,9 @@ async def events(
 
 
 async def test_a_fact_reaches_the_stream_with_its_position(running: Running) -> None:
-    listening = asyncio.create_task(events(running, 1, "?type=vehicle.read"))
-    await asyncio.sleep(0.05)
+    begun = asyncio.Event()
+    listening = asyncio.create_task(events(running, 1, "?type=vehicle.read", begun=begun))
+    await begun.wait()
     _, _, reply = await running.ask("POST", "/sites/depot/telemetry", SOC)
     ((id, type, data),) = await listening
     assert (id.split(".")[0], type) == (reply.headers["Busbar-Position"], "vehicle.read")

@@ -13,11 +13,12 @@ import pytest
 
 from core.ports import HttpRequest, HttpResponse, NotStored
 from gateway.clock import SystemClock
-from gateway.http import StreamClosed, StreamWriter
+from gateway.http import StreamClosed, StreamWriter, host
 from gateway.settings import HttpListener, TlsContext
 from gateway.tls import TlsContexts
 from pki.folder import initialise
 from tests.gateway.http.conftest import Build
+from tests.waiting import GENEROUS_S
 
 
 async def echo(request: HttpRequest) -> HttpResponse:
@@ -204,10 +205,13 @@ async def test_a_stream_goes_out_piece_by_piece_and_ends_with_its_client(build: 
         assert reply.content_type == "text/event-stream"
         assert await reply.content.readline() == b"id: 1\n"
     reply.close()
-    await asyncio.wait_for(ended.wait(), 3)
+    await asyncio.wait_for(ended.wait(), GENEROUS_S)
 
 
-async def test_stopping_lets_a_request_be_answered_and_ends_streams(build: Build) -> None:
+async def test_stopping_lets_a_request_be_answered_and_ends_streams(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "GRACE_S", 10 * GENEROUS_S)  # because: who waits it out is seen
     running = await build()
     begun = asyncio.Event()
 
@@ -226,7 +230,7 @@ async def test_stopping_lets_a_request_be_answered_and_ends_streams(build: Build
     async with running.client.get(running.host.addresses["local"] + "/api/v1/events") as stream:
         asked = asyncio.ensure_future(running.ask("GET", "/oscp/slow"))
         await begun.wait()
-        await asyncio.wait_for(running.host.stop(), 3)
+        await asyncio.wait_for(running.host.stop(), GENEROUS_S)
         assert (await asked)[1] == b"done"
         with pytest.raises((aiohttp.ClientPayloadError, asyncio.IncompleteReadError, StopAsyncIteration)):
             if await stream.content.read() == b"":

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,24 +16,23 @@ from gateway.journal import lock
 from gateway.journal.chain import Chain
 from gateway.journal.opening import OpenJournal, open_journal, state_in
 from tests.gateway.journal.contract import everything, ids, message
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 
 
-async def keep_appending(opened: OpenJournal, until: asyncio.Event) -> list[tuple[str, Position]]:
+async def keep_appending(opened: OpenJournal, enough: asyncio.Event, acknowledged: list[tuple[str, Position]]) -> None:
     """Four clients append one after the other until told to stop."""
     writer = await opened.log.writer("depot", "gw-1", 1)
-    acknowledged: list[tuple[str, Position]] = []
 
     async def client(name: str) -> None:
         number = 0
-        while not until.is_set():
+        while not enough.is_set():
             id = f"{name}{number}"
             acknowledged.append((id, await writer.append([message(id)])))
             number += 1
 
     await asyncio.gather(*(client(name) for name in "abcd"))
-    return acknowledged
 
 
 def same(acknowledged: dict[str, Position], stored: dict[str, Position]) -> bool:
@@ -52,17 +50,18 @@ async def positions(opened: OpenJournal) -> dict[str, Position]:
 async def test_a_killed_server_loses_and_doubles_nothing(tmp_path: Path) -> None:
     opened = await open_journal(tmp_path)
     assert opened.server is not None
-    enough = asyncio.Event()
-    appending = asyncio.create_task(keep_appending(opened, enough))
-    for _ in range(2):
-        await asyncio.sleep(0.2)
+    enough, told = asyncio.Event(), list[tuple[str, Position]]()
+    appending = asyncio.create_task(keep_appending(opened, enough, told))
+    for kills in (1, 2):
+        await until(lambda kills=kills: len(told) > 25 * kills)
         assert opened.server.pid is not None
         os.kill(opened.server.pid, signal.SIGKILL)
-        await asyncio.sleep(0.1)
-        await wait_until_healthy(opened)
-    await asyncio.sleep(0.1)
+        await until(lambda kills=kills: healthy(opened, kills))
+    before = len(told)
+    await until(lambda: len(told) > before)
     enough.set()
-    acknowledged = dict(await appending)
+    await appending
+    acknowledged = dict(told)
     assert opened.server.restarts == 2
     assert len(acknowledged) > 50
     stored = await positions(opened)
@@ -75,14 +74,10 @@ async def test_a_killed_server_loses_and_doubles_nothing(tmp_path: Path) -> None
     await opened.close()
 
 
-async def wait_until_healthy(opened: OpenJournal) -> None:
-    """Poll until the restarted server answers."""
+async def healthy(opened: OpenJournal, restarts: int) -> bool:
+    """Whether the server that was restarted so often answers."""
     assert opened.server is not None
-    for _ in range(500):
-        if opened.server.pid is not None and (await opened.server.health())[0] == 200:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the server did not come back")
+    return opened.server.restarts == restarts and (await opened.server.health())[0] == 200
 
 
 async def test_an_answer_that_was_lost_is_recognised(tmp_path: Path) -> None:
@@ -144,8 +139,5 @@ async def test_a_killed_hub_loses_and_doubles_nothing(tmp_path: Path) -> None:
 
 async def test_a_server_ends_with_its_hub_and_frees_the_folder(tmp_path: Path) -> None:
     server, _ = await asyncio.to_thread(killed_after, tmp_path, 1)
-    until = time.monotonic() + 5
-    while lock.is_held(state_in(tmp_path)) and time.monotonic() < until:
-        await asyncio.sleep(0.01)
-    assert not lock.is_held(state_in(tmp_path))
+    await until(lambda: not lock.is_held(state_in(tmp_path)))
     assert not Path(f"/proc/{server}").exists() or "Z" in Path(f"/proc/{server}/stat").read_text().split()[2]

@@ -8,10 +8,12 @@ import pytest
 
 from core.messages import Position
 from core.ports import NotStored
+from gateway.journal import group
 from gateway.journal.group import MAX_WAITING, Ack, GroupWriter, Settings, Unanswered
 from gateway.journal.log import Fenced
 from gateway.journal.memory import MemoryLog
 from tests.gateway.journal.contract import everything, ids, message
+from tests.waiting import until
 
 
 class Flaky(MemoryLog):
@@ -91,11 +93,12 @@ async def test_the_peers_repeat_of_what_was_given_up_on_is_stored_once() -> None
     assert ids(await everything(store)) == ["a", "b"]
 
 
-async def test_a_foreign_record_after_a_lost_answer_is_still_a_fence() -> None:
+async def test_a_foreign_record_after_a_lost_answer_is_still_a_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group, "FIRST_PAUSE_S", 1.0)
     store = Flaky("lost")
     mine, other = await writer_on(store), await MemoryLog.writer(store, "depot", "gw-1", 2)
     waiting = asyncio.create_task(mine.append([message("a")]))
-    await asyncio.sleep(0.01)
+    await until(lambda: store.bodies)
     await other.append([message("b")])
     with pytest.raises(Fenced):
         await waiting

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from gateway.journal import highwater
 from gateway.journal.highwater import HighWater, Mark
 from gateway.journal.log import Damaged
+from tests.waiting import until
 
 
 async def test_the_mark_is_written_while_records_are_acknowledged(
@@ -20,10 +20,7 @@ async def test_the_mark_is_written_while_records_are_acknowledged(
     mark = HighWater(file, Mark())
     mark.note("j.a.ctl", 1, "one")
     mark.note("j.a.gw-1", 2, "two")
-    for _ in range(200):
-        if file.exists():
-            break
-        await asyncio.sleep(0.01)
+    await until(file.exists)
     assert highwater.load(file) == Mark(2, "two", {"j.a.ctl": (1, "one"), "j.a.gw-1": (2, "two")})
     mark.note("j.a.ctl", 3, "three")
     await mark.close()

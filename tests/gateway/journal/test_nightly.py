@@ -11,6 +11,7 @@ import pytest
 from gateway.journal.nightly import Verified, nightly, verify, wait_s
 from gateway.journal.opening import open_journal
 from tests.gateway.journal.test_opening import fill, flip_a_bit
+from tests.waiting import GENEROUS_S
 
 
 @pytest.mark.parametrize(
@@ -37,9 +38,9 @@ async def test_a_flipped_bit_is_told_with_its_record(tmp_path: Path) -> None:
     async def hear(found: Verified) -> None:
         told.set_result(found)
 
-    soon = (datetime.now(UTC) + timedelta(seconds=0.2)).time()
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).time()
     task = asyncio.create_task(nightly(opened.log, soon, hear))
-    found = await asyncio.wait_for(told, 10)
+    found = await asyncio.wait_for(told, GENEROUS_S)
     task.cancel()
     assert not found.whole
     assert "record" in found.detail

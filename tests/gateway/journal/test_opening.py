@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from gateway.journal.opening import OpenJournal, open_journal, state_in
 from gateway.journal.process import CannotStart
 from gateway.journal.server import EmbeddedServer
 from tests.gateway.journal.contract import everything, ids, message
+from tests.waiting import GENEROUS_S, until
 
 MB = 1024 * 1024
 
@@ -263,10 +264,10 @@ async def test_wishes_are_there_again_after_the_server_was_killed(opened: OpenJo
     assert opened.server.pid is not None
     os.kill(opened.server.pid, signal.SIGKILL)
     late = opened.log.wishes("depot")
-    assert await asyncio.wait_for(anext(late), 5) == ("CP 1", {"kw": 1})
+    assert await asyncio.wait_for(anext(late), GENEROUS_S) == ("CP 1", {"kw": 1})
     coming = asyncio.create_task(anext(wishes))
     await opened.log.wish("depot", "CP 1", {"kw": 2})
-    assert await asyncio.wait_for(coming, 5) == ("CP 1", {"kw": 2})
+    assert await asyncio.wait_for(coming, GENEROUS_S) == ("CP 1", {"kw": 2})
 
 
 async def test_a_follower_goes_on_after_the_server_was_killed(opened: OpenJournal) -> None:
@@ -279,7 +280,7 @@ async def test_a_follower_goes_on_after_the_server_was_killed(opened: OpenJourna
     assert opened.server.pid is not None
     os.kill(opened.server.pid, signal.SIGKILL)
     await writer.append([message("b")])
-    assert ids([await asyncio.wait_for(coming, 5)]) == ["b"]
+    assert ids([await asyncio.wait_for(coming, GENEROUS_S)]) == ["b"]
 
 
 async def test_a_nearly_full_disk_is_told_before_the_server_hits_its_end(
@@ -297,12 +298,3 @@ async def test_a_nearly_full_disk_is_told_before_the_server_hits_its_end(
     await until(lambda: opened.server is not None and opened.server.trouble() is None)
     await writer.append([message("c")])
     assert ids(await everything(opened.log)) == ["a", "c"]
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait at most five seconds."""
-    for _ in range(500):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("did not become true")

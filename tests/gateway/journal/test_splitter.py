@@ -21,6 +21,7 @@ from gateway.journal.limits import MB, Limits
 from gateway.journal.opening import OpenJournal, open_journal
 from gateway.journal.splitter import Splitter
 from tests.gateway.journal.contract import message
+from tests.waiting import GENEROUS_S
 
 
 def test_the_vector_holds() -> None:
@@ -87,7 +88,7 @@ async def split(opened: OpenJournal, folder: Path, until: int) -> Splitter:
 
     splitter = Splitter(opened.log, folder / "live", 0, told)
     task = asyncio.create_task(splitter.run())
-    await asyncio.wait_for(reached, 10)
+    await asyncio.wait_for(reached, GENEROUS_S)
     task.cancel()
     await asyncio.wait([task])
     return splitter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from gateway.clock import SystemClock
 from gateway.journal.memory import MemoryLog
 from gateway.settings.models import HttpListener, HubSettings, SiteSettings, StationSettings, User
 from gateway.wiring import Hub
+from tests.waiting import GENEROUS_S, until
 
 NOW = datetime(2026, 11, 26, 0, 12, tzinfo=UTC)
 SITE = "nord"
@@ -93,11 +93,13 @@ async def tell(hub: Hub) -> None:
 
 async def rest(hub: Hub) -> None:
     """Until nothing follows any more and the read models have it."""
-    for _ in range(200):
+
+    async def quiet() -> bool:
         seq = await hub.log.last()
-        await asyncio.sleep(0.02)
-        if seq == await hub.log.last() and await hub.api.models.reached(seq, 5.0):
-            return
+        await hub.controllers[SITE].settled(seq)
+        return seq == await hub.log.last() and await hub.api.models.reached(seq, GENEROUS_S)
+
+    await until(quiet)
 
 
 def schedule() -> Iterator[Message]:

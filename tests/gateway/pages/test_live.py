@@ -16,6 +16,7 @@ from gateway.pages.views import Incident, NowView
 from tests.gateway.pages.conftest import Running
 from tests.gateway.pages.depot import SITE, fact
 from tests.gateway.pages.nights import ZONE, moment, night
+from tests.waiting import GENEROUS_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Event = tuple[str, str, str]
@@ -37,7 +38,7 @@ async def events(shared: Running, path: str, **more: object) -> AsyncIterator[Ev
 
 async def until(stream: AsyncIterator[Event], name: str) -> list[Event]:
     found: list[Event] = []
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(GENEROUS_S):
         async for event in stream:
             found.append(event)
             if event[0] == name:

@@ -21,6 +21,7 @@ from core.messages.vehicle import VehicleIdentified, VehicleRead
 from gateway.journal.memory import MemoryLog
 from gateway.readmodels import ReadModels, models, queries
 from gateway.readmodels.queries import Asked
+from tests.waiting import GENEROUS_S
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
 BAY = Physical(station="CP-1", evse=1, connector=1)
@@ -275,7 +276,7 @@ async def test_rows_of_another_version_are_made_anew(kept: Kept, url: str, monke
 
 
 async def test_who_waits_for_a_position_is_told_when_it_is_there(kept: Kept) -> None:
-    waiting = asyncio.create_task(kept.rows.reached(3, 5))
+    waiting = asyncio.create_task(kept.rows.reached(3, GENEROUS_S))
     await kept.write(*EVENING[:3])
     assert await waiting
     assert not await kept.rows.reached(99, 0.01)
@@ -291,7 +292,7 @@ async def test_the_task_follows_the_feed_behind_what_the_log_held(kept: Kept) ->
         record = await kept.log.get(position.seq)
         assert record is not None
         kept.rows.take(record)
-    assert await kept.rows.reached(len(EVENING), 5)
+    assert await kept.rows.reached(len(EVENING), GENEROUS_S)
     assert (await kept.one("sessions", "CP-1/7"))["energy_kwh"] == 2.0
 
 
@@ -316,7 +317,7 @@ async def test_who_waits_ends_the_gathering(tmp_path: Path) -> None:
         rows.take(record)
         await asyncio.sleep(0.01)
     assert rows.seq < len(EVENING)
-    assert await rows.reached(len(EVENING), 5)
+    assert await rows.reached(len(EVENING), GENEROUS_S)
     await rows.close()
 
 

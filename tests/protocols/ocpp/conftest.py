@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -59,7 +60,6 @@ class Hub:
 def settings(**changes: Any) -> Settings:
     quick: dict[str, Any] = {
         "listeners": (Listener(port=0, plain=True, security_profile=1),),
-        "call_timeout_s": 0.3,
         "retry_s": 0.05,
         "boot_wait_s": 5,
     }
@@ -78,7 +78,20 @@ def world() -> World:
 
 @pytest.fixture
 async def hub(world: World) -> AsyncIterator[Hub]:
-    adapter = OcppAdapter(settings())
+    async with _running(world, settings()) as running:
+        yield running
+
+
+@pytest.fixture
+async def impatient(world: World) -> AsyncIterator[Hub]:
+    """A hub that waits a second for an answer: for tests of what happens then."""
+    async with _running(world, settings(call_timeout_s=1)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _running(world: World, chosen: Settings) -> AsyncIterator[Hub]:
+    adapter = OcppAdapter(chosen)
     await adapter.start(world.ports)
     yield Hub(world, adapter)
     await adapter.stop()

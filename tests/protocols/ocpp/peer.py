@@ -13,6 +13,8 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.waiting import GENEROUS_S
+
 Answer = Callable[[str, dict[str, Any]], dict[str, Any] | str | None]
 """(action, payload) -> result; a text is an error code; None stays silent."""
 
@@ -146,7 +148,7 @@ class Peer:
             additional_headers=headers if headers is not None else basic(name, password),
             ssl=ssl,
             compression=None,
-            open_timeout=5,
+            open_timeout=GENEROUS_S,
             proxy=None,
         )
         return cls(socket, answer or Profiles(version))
@@ -168,7 +170,7 @@ class Peer:
             else:
                 self.frames.put_nowait(frame)
 
-    async def raw(self, text: str | bytes, within: float = 3.0) -> list[Any]:
+    async def raw(self, text: str | bytes, within: float = GENEROUS_S) -> list[Any]:
         """Send as it is and return the next answer."""
         await self.socket.send(text)
         return await asyncio.wait_for(self.frames.get(), within)

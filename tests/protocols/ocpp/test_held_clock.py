@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from protocols.ocpp.settings import Listener, Settings
 from tests.protocols.ocpp.conftest import Hub, known
 from tests.protocols.ocpp.peer import Profiles
 from tests.protocols.ports import World
+from tests.waiting import until
 
 
 async def test_a_wish_is_confirmed_before_time_goes_on_and_silence_ends_by_its_own_time(
@@ -29,18 +29,17 @@ async def test_a_wish_is_confirmed_before_time_goes_on_and_silence_ends_by_its_o
     adapter = OcppAdapter(Settings(listeners=(Listener(port=0, plain=True, security_profile=1),)))
     await adapter.start(world.ports)
     hub, profiles = Hub(world, adapter), Profiles("ocpp2.0.1")
-    with clock.hold("test"):
+    with clock.settle("test"):
         peer = await hub.peer(answer=profiles)
         await peer.boot()
         hub.wish("CP1", (0, 60), (600, 12), transaction="T1")
     told: list[Any] = await world.journal.until("command.confirmed", 2)
     assert [m.time for m in told if m.body.purpose == "transaction"] == [start]
-    while not profiles.of("SetVariables"):
-        await asyncio.sleep(0.005)
+    await until(lambda: profiles.of("SetVariables"))
     peer.answer = lambda action, payload: None
-    with clock.hold("test"):
+    with clock.settle("test"):
         hub.wish("CP1", (0, 50), (600, 12), transaction="T1")
-    [lost] = await world.journal.until("command.unanswered", within=8)
+    [lost] = await world.journal.until("command.unanswered")
     assert lost.time == start + timedelta(seconds=30)
     await peer.close()
     await adapter.stop()

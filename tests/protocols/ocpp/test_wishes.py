@@ -13,6 +13,7 @@ from protocols.ocpp.settings import Quirks
 from tests.protocols.ocpp.conftest import Hub, settings
 from tests.protocols.ocpp.peer import Peer, Profiles, stamp
 from tests.protocols.ports import World
+from tests.waiting import until
 
 BOTH = pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp1.6"])
 
@@ -44,14 +45,12 @@ def steps(hub: Hub, wish: str = "") -> list[tuple[str, str]]:
     ]
 
 
-async def confirmed(hub: Hub, wish: str, purpose: str = "transaction", within: float = 4) -> Any:
-    async with asyncio.timeout(within):
-        while True:
-            for message in hub.world.journal.of("command.confirmed"):
-                body: Any = message.body
-                if body.wish == wish and body.purpose == purpose:
-                    return message
-            await asyncio.sleep(0.005)
+async def confirmed(hub: Hub, wish: str, purpose: str = "transaction") -> Any:
+    def found() -> Any:
+        told: list[Any] = hub.world.journal.of("command.confirmed")
+        return next((m for m in told if (m.body.wish, m.body.purpose) == (wish, purpose)), None)
+
+    return await until(found)
 
 
 @BOTH
@@ -155,7 +154,8 @@ async def test_not_supported_goes_down_the_ladder_at_once(hub: Hub) -> None:
 
 
 @BOTH
-async def test_a_silent_station_gets_the_wish_once_more_and_then_no_more(hub: Hub, version: str) -> None:
+async def test_a_silent_station_gets_the_wish_once_more_and_then_no_more(impatient: Hub, version: str) -> None:
+    hub = impatient
     profiles = Profiles(version)
     mute = False
 
@@ -177,7 +177,8 @@ async def test_a_silent_station_gets_the_wish_once_more_and_then_no_more(hub: Hu
     await peer.close()
 
 
-async def test_a_late_acceptance_still_counts(hub: Hub) -> None:
+async def test_a_late_acceptance_still_counts(impatient: Hub) -> None:
+    hub = impatient
     profiles = Profiles("ocpp2.0.1")
     kept: list[list[Any]] = []
     peer = await hub.peer(answer=profiles)
@@ -215,12 +216,12 @@ async def test_after_a_reconnect_everything_is_sent_again(hub: Hub, version: str
     again = Profiles(version)
     peer = await hub.peer(version=version, answer=again)
     await peer.call("Heartbeat", {})
-    async with asyncio.timeout(3):
-        while not any(
+    await until(
+        lambda: any(
             m.type == "command.confirmed" and m.body.purpose == "transaction"
             for m in hub.world.journal.messages[before:]
-        ):
-            await asyncio.sleep(0.005)
+        )
+    )
     assert len(again.of("SetChargingProfile")) == 3
     keys = [m.key for m in hub.world.journal.messages if m.type.startswith("command.")]
     assert len(set(keys)) == len(keys)
@@ -328,7 +329,8 @@ async def test_a_profile_that_the_version_cannot_say_never_goes_out_and_the_ladd
     await adapter.stop()
 
 
-async def test_a_journal_that_fails_between_call_and_answer_makes_the_adapter_send_again(hub: Hub) -> None:
+async def test_a_journal_that_fails_between_call_and_answer_makes_the_adapter_send_again(impatient: Hub) -> None:
+    hub = impatient
     profiles = Profiles("ocpp2.0.1")
 
     def answer(action: str, payload: dict[str, Any]) -> dict[str, Any] | str | None:
@@ -337,9 +339,7 @@ async def test_a_journal_that_fails_between_call_and_answer_makes_the_adapter_se
 
     peer = await hub.peer(answer=answer)
     await peer.boot()
-    async with asyncio.timeout(3):
-        while not hub.world.counts["frames_not_stored"]:
-            await asyncio.sleep(0.005)
+    await until(lambda: hub.world.counts["frames_not_stored"])
     hub.world.journal.full = False
     await hub.world.journal.until("command.confirmed", 2)
     known = {m.id for m in hub.world.journal.messages}
@@ -356,9 +356,7 @@ async def test_a_boot_makes_the_adapter_send_everything_again(hub: Hub) -> None:
     await confirmed(hub, wish.id)
     profiles.kept.clear()
     await peer.boot()
-    async with asyncio.timeout(3):
-        while len(profiles.kept) < 3:
-            await asyncio.sleep(0.005)
+    await until(lambda: len(profiles.kept) >= 3)
     await peer.close()
 
 
@@ -367,9 +365,7 @@ async def test_a_silent_newcomer_is_asked_to_boot(world: World) -> None:
     await adapter.start(world.ports)
     profiles = Profiles("ocpp2.0.1")
     peer = await Peer.open(adapter.health().listening[0], "CP1", answer=profiles)
-    async with asyncio.timeout(3):
-        while not any(p.get("requestedMessage") == "BootNotification" for p in profiles.of("TriggerMessage")):
-            await asyncio.sleep(0.005)
+    await until(lambda: any(p.get("requestedMessage") == "BootNotification" for p in profiles.of("TriggerMessage")))
     await peer.close()
     await adapter.stop()
 

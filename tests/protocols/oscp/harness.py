@@ -17,6 +17,7 @@ from core.messages.gateway import PeerChanged
 from core.ports import Clock, Handler, HttpRequest, KnownStation, NotStored, Ports, TokenAnswer, Wish
 from protocols.oscp.adapter import OscpAdapter
 from protocols.oscp.settings import Peer, Settings
+from tests.waiting import until
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Body)
@@ -233,15 +234,6 @@ class GridOperator:
         status, _ = await self.send("handshake", {"required_behaviour": behaviour} if interval else {})
         assert status == 204
         await self.got("handshake_acknowledge")
-
-
-async def until(check: Callable[[], bool], seconds: float = 3.0) -> None:
-    """Wait until something is so."""
-    for _ in range(int(seconds / 0.005)):
-        if check():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it did not happen")
 
 
 class Setting:

@@ -6,7 +6,8 @@ import asyncio
 from datetime import timedelta
 
 from gateway.clock import HeldClock
-from tests.protocols.oscp.harness import T0, Setting, grid_operator, until
+from tests.protocols.oscp.harness import T0, Setting, grid_operator
+from tests.waiting import GENEROUS_S, until
 
 GREETING = {"required_behaviour": {"heartbeat_interval": 600}}
 
@@ -32,7 +33,7 @@ async def night(hours: int) -> list[str]:
 
 
 async def test_a_night_of_heartbeats_both_ways_is_the_same_each_time() -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GENEROUS_S):
         one, two = await night(8), await night(8)
     assert one == two
     assert len([m for m in one if m.endswith("evidence.received")]) > 32 + 40

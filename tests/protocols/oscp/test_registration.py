@@ -6,7 +6,8 @@ import re
 
 from core.messages.evidence import EvidenceReceived, EvidenceSent
 from core.messages.gateway import PeerChanged
-from tests.protocols.oscp.harness import FIRST, Setting, until
+from tests.protocols.oscp.harness import FIRST, Setting
+from tests.waiting import until
 
 VERSIONS = [
     {"version": "1.0", "base_url": "http://127.0.0.1:9/a"},

@@ -11,7 +11,8 @@ import pytest
 from core.messages.evidence import EvidenceQuarantined, EvidenceReceived, EvidenceSent
 from core.messages.grid import ConstraintStated, SourceContacted
 from core.ports import HUB
-from tests.protocols.oscp.harness import T0, GridOperator, Setting, grid_operator, until
+from tests.protocols.oscp.harness import T0, GridOperator, Setting, grid_operator
+from tests.waiting import until
 
 
 @pytest.fixture
