@@ -168,20 +168,25 @@ class OcppAdapter:
 
     async def _read(self, station: Station, connection: Connection) -> int:
         """Hear frames until the socket closes; the code that it closed with, ours before the station's."""
-        inbound, ports = Inbound(station, connection), self._running()
+        inbound = Inbound(station, connection)
         try:
             async for raw in connection.socket:
                 if connection.fenced:
                     break
-                pause = connection.bucket.take(ports.clock.now())
-                if pause is not None:
-                    ports.report("frames_delayed", {"protocol": "ocpp"})
-                    await ports.clock.sleep_until(pause, f"ocpp:{station.id}:pace")
+                await self._pace(station, connection)
                 await inbound.hear(raw)
         except ConnectionClosed as closed:
             frame = closed.sent or closed.rcvd
             return frame.code if frame else 1006
         return connection.socket.close_code or 1000
+
+    async def _pace(self, station: Station, connection: Connection) -> None:
+        """Wait where the station sends faster than it may."""
+        ports = self._running()
+        pause = connection.bucket.take(ports.clock.now())
+        if pause is not None:
+            ports.report("frames_delayed", {"protocol": "ocpp"})
+            await ports.clock.sleep_until(pause, f"ocpp:{station.id}:pace")
 
     async def _gone(self, station: Station, connection: Connection, code: int) -> None:
         """Journal the loss, unless a newer connection has done so already."""

@@ -62,6 +62,19 @@ class Told:
     causes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call of ours that went out, and what it was for."""
+
+    connection: Connection
+    call: str
+    action: str
+    command: Command | None
+    job: Send | Check | None
+    sent: str
+    """Id of its `command.sent`; of its frame where it is no command."""
+
+
 class Caller:
     """Makes the calls of one station, one at a time, and writes what became of them."""
 
@@ -88,13 +101,15 @@ class Caller:
         await self.ports.journal.append(self.known.site, [frame, *([sent] if sent else [])])
         if isinstance(job, Send):
             self.wishes.sent(job, call).sent = sent.id if sent else ""
+        asked = _Asked(connection, call, action, command, job, sent.id if sent else frame.id)
         try:
             until = self.ports.clock.now() + self._timeout
             arrived = await connection.call(call, text, until, f"ocpp:{self.known.id}")
-        except (TimeoutError, Lost) as error:
-            reason = "connection_lost" if isinstance(error, Lost) else "call_timeout"
-            return await self._unanswered(connection, call, command, job, sent, reason)
-        return await self._answered(connection, call, action, arrived, command, job, sent.id if sent else frame.id)
+        except TimeoutError:
+            return await self._unanswered(asked, "call_timeout")
+        except Lost:
+            return await self._unanswered(asked, "connection_lost")
+        return await self._answered(asked, arrived)
 
     def _unsayable(self, action: str, why: str, job: Send | Check | None) -> Reply:
         """A call that would break its schema is our defect and never goes out; the ladder goes on without it."""
@@ -119,51 +134,40 @@ class Caller:
         body = kind(wish=command.wish, call=call, purpose=command.purpose, installed=command.installed, reason=reason)
         return connection.records.own(body, (call,), self.ports.clock.now(), at=self._at(command.evse), causes=causes)
 
+    def _outcome(
+        self, connection: Connection, command: Command, call: str, causes: Iterable[str], reply: Reply
+    ) -> Message:
+        kind = CommandAccepted if reply.outcome == "accepted" else CommandRejected
+        return self._step(connection, kind, command, call, causes, reply.word)
+
     def _at(self, evse: int) -> Physical:
         return Physical(station=self.known.id, evse=evse or None)
 
-    async def _unanswered(
-        self,
-        connection: Connection,
-        call: str,
-        command: Command | None,
-        job: Send | Check | None,
-        sent: Message | None,
-        reason: str,
-    ) -> Reply:
+    async def _unanswered(self, asked: _Asked, reason: str) -> Reply:
+        job, command = asked.job, asked.command
         self.ports.report("calls_unanswered", {"protocol": "ocpp", "reason": reason})
         if isinstance(job, Send):
-            self.wishes.answered(job.key, call, "unanswered", self.ports.clock.now())
+            self.wishes.answered(job.key, asked.call, "unanswered", self.ports.clock.now())
         if isinstance(job, Check):
             self.wishes.composite_works = False
-        if command is None or sent is None:
+        if command is None:
             return Reply("unanswered", reason)
-        self._overdue[call] = (job.key if isinstance(job, Send) else None, command, sent.id)
+        self._overdue[asked.call] = (job.key if isinstance(job, Send) else None, command, asked.sent)
         if len(self._overdue) > KEPT_CALLS:
             self._overdue.popitem(last=False)
-        step = self._step(connection, CommandUnanswered, command, call, (sent.id,), reason)
+        step = self._step(asked.connection, CommandUnanswered, command, asked.call, (asked.sent,), reason)
         await self.ports.journal.append(self.known.site, [step])
         return Reply("unanswered", reason)
 
-    async def _answered(
-        self,
-        connection: Connection,
-        call: str,
-        action: str,
-        arrived: Arrived,
-        command: Command | None,
-        job: Send | Check | None,
-        sent: str,
-    ) -> Reply:
-        now = self.ports.clock.now()
-        evidence = connection.records.received(arrived.raw, action, now)
-        reply = _read(connection, action, arrived)
+    async def _answered(self, asked: _Asked, arrived: Arrived) -> Reply:
+        connection, job, now = asked.connection, asked.job, self.ports.clock.now()
+        evidence = connection.records.received(arrived.raw, asked.action, now)
+        reply = _read(connection, asked.action, arrived)
         batch = [evidence]
-        if command is not None:
-            kind = CommandAccepted if reply.outcome == "accepted" else CommandRejected
-            batch.append(self._step(connection, kind, command, call, (sent, evidence.id), reply.word))
+        if asked.command is not None:
+            batch.append(self._outcome(connection, asked.command, asked.call, (asked.sent, evidence.id), reply))
         if isinstance(job, Send) and reply.outcome in ("accepted", "rejected", "not_supported"):
-            self.wishes.answered(job.key, call, reply.outcome, now)
+            self.wishes.answered(job.key, asked.call, reply.outcome, now)
             if (slot := self.wishes.slots.get(job.key)) is not None:
                 slot.fact = batch[-1].id
         if isinstance(job, Check):
@@ -223,8 +227,7 @@ class Caller:
         action = "ClearChargingProfile" if command.purpose == "clear" else "SetChargingProfile"
         evidence = connection.records.received(arrived.raw, action, self.ports.clock.now())
         reply = _read(connection, action, arrived)
-        kind = CommandAccepted if reply.outcome == "accepted" else CommandRejected
-        step = self._step(connection, kind, command, call, (sent, evidence.id), reply.word)
+        step = self._outcome(connection, command, call, (sent, evidence.id), reply)
         await self.ports.journal.append(self.known.site, [evidence, step])
         if key is not None and reply.outcome in ("accepted", "rejected", "not_supported"):
             self.wishes.answered(key, call, reply.outcome, self.ports.clock.now())

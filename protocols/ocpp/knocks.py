@@ -73,14 +73,21 @@ class Knocks:
     async def run(self) -> None:
         """State what was noted, until cancelled."""
         while True:
-            untold = [self._due(entry) for entry in self._pending.values() if entry.times]
-            with contextlib.suppress(TimeoutError):
-                await self._ports.clock.wait(self._some, min(untold, default=None), f"ocpp:{self._kind}")
-            if self._some.done():
-                self._some = _wake()
-            for key, entry in list(self._pending.items()):
-                if entry.times and self._due(entry) <= self._ports.clock.now():
+            await self._rest()
+            for key, entry in self._untold():
+                if self._due(entry) <= self._ports.clock.now():
                     await self._state(key, entry)
+
+    async def _rest(self) -> None:
+        """Until somebody knocks, or what was noted may be stated."""
+        due = min((self._due(entry) for _, entry in self._untold()), default=None)
+        with contextlib.suppress(TimeoutError):
+            await self._ports.clock.wait(self._some, due, f"ocpp:{self._kind}")
+        if self._some.done():
+            self._some = _wake()
+
+    def _untold(self) -> list[tuple[tuple[str, str], _Knock]]:
+        return [(key, entry) for key, entry in self._pending.items() if entry.times]
 
     def _due(self, entry: _Knock) -> datetime:
         """From when on it may be stated."""

@@ -14,7 +14,7 @@ from core.messages.command import CommandConfirmed
 from core.messages.session import SessionMetered
 from core.messages.station import StationSeen
 from core.ports import KnownStation, NotStored, Ports, Wish
-from protocols.ocpp.calls import KEPT_CALLS, Caller, Command, Outcome, Told
+from protocols.ocpp.calls import KEPT_CALLS, Caller, Command, Outcome, Reply, Told
 from protocols.ocpp.connection import Arrived, Connection
 from protocols.ocpp.dialect import Phrase
 from protocols.ocpp.jobs import Check, Clear, Job, Judged, Satisfied, Send, Stop
@@ -160,13 +160,17 @@ class Station:
         if changed:
             self.wishes.revive()
         for fact in told:
-            if isinstance(fact.body, SessionMetered):
-                running = self.memory.open.get(fact.body.transaction or "")
-                evse = fact.at.evse or (running.evse if running else None)
-                if evse is not None:
-                    self.wishes.measure(evse, fact.body, fact.time)
+            self._measure(fact)
         if changed or not self.wishes.composite_works:
             self.poke()
+
+    def _measure(self, fact: Message) -> None:
+        if not isinstance(fact.body, SessionMetered):
+            return
+        running = self.memory.open.get(fact.body.transaction or "")
+        evse = fact.at.evse or (running.evse if running else None)
+        if evse is not None:
+            self.wishes.measure(evse, fact.body, fact.time)
 
     def offer(self, wish: Wish) -> None:
         """A wish for this station; only the newest counts."""
@@ -254,31 +258,41 @@ class Station:
         if self.connection is None:
             return None
         if not self._ready:
-            return self.connection.opened + timedelta(seconds=self.settings.boot_wait_s)
+            return self._boot_due(self.connection)
         return self.wishes.due(self.ports.clock.now())
+
+    def _boot_due(self, connection: Connection) -> datetime:
+        """So long it may say nothing."""
+        return connection.opened + timedelta(seconds=self.settings.boot_wait_s)
 
     async def _work(self) -> None:
         """Acts first, then profiles, then the rest; one call after the other while there is anything to do."""
         while self._late:
             await self.calls.settle_late(self.connection, *self._late.popleft())
         while (connection := self.connection) is not None:
-            now = self.ports.clock.now()
-            if self._acts:
-                await self._do(connection, self._acts.popleft())
-            elif not self._ready:
-                if now < connection.opened + timedelta(seconds=self.settings.boot_wait_s):
-                    return
-                await self._first_words(connection)
-            elif (request := self._request) is not None:
-                self._request = None
-                await self._do(connection, request)
-            elif (job := self.wishes.next(now)) is not None:
-                await self._perform(connection, job)
-            elif self._chores:
-                await self.calls.exchange(connection, self._chores.popleft()(connection), None, None)
-            else:
+            if not await self._step(connection):
                 return
         self._give_up()
+
+    async def _step(self, connection: Connection) -> bool:
+        """Do what comes next; False where nothing does."""
+        now = self.ports.clock.now()
+        if self._acts:
+            await self._do(connection, self._acts.popleft())
+        elif not self._ready and now < self._boot_due(connection):
+            return False
+        elif not self._ready:
+            await self._first_words(connection)
+        elif (request := self._request) is not None:
+            self._request = None
+            await self._do(connection, request)
+        elif (job := self.wishes.next(now)) is not None:
+            await self._perform(connection, job)
+        elif self._chores:
+            await self._say(connection, self._chores.popleft()(connection))
+        else:
+            return False
+        return True
 
     async def _do(self, connection: Connection, act: Act) -> None:
         outcome: Outcome = "unanswered"
@@ -286,7 +300,7 @@ class Station:
             act.settle(outcome)
             return
         try:
-            outcome = (await self.calls.exchange(connection, act.phrase(connection), act.command, None)).outcome
+            outcome = (await self._say(connection, act.phrase(connection), act.command)).outcome
         finally:
             act.settle(outcome)
 
@@ -297,27 +311,31 @@ class Station:
     async def _first_words(self, connection: Connection) -> None:
         """Nothing was heard since the connection opened: ask for a boot, and go on either way."""
         self.contact(connection, booted=False)
-        await self.calls.exchange(connection, connection.dialect.trigger_boot(), None, None)
+        await self._say(connection, connection.dialect.trigger_boot())
 
     async def _perform(self, connection: Connection, job: Job) -> None:
-        if isinstance(job, Send):
-            await self._send(connection, job)
-        elif isinstance(job, Clear):
-            command = Command(self._wish_id, "clear", job.key[0])
-            self.wishes.slots.pop(job.key, None)
-            await self.calls.exchange(connection, connection.dialect.clear_profile(job.profile), command, None)
-        elif isinstance(job, Check):
-            await self._check(connection, job)
-        elif isinstance(job, Judged):
-            await self.calls.tell(
-                connection, [self.calls.settle_slot(job.key, "" if job.confirmed else "measured_above_wish")]
-            )
-        elif isinstance(job, Satisfied):
-            body = CommandConfirmed(wish=job.wish.id, purpose="default", installed=job.installed)
-            await self.calls.tell(connection, [Told(body, 0, (job.wish.id, *self._slot_facts()))])
-        elif isinstance(job, Stop):
-            command = Command(self._wish_id, "stop", job.evse)
-            await self.calls.exchange(connection, connection.dialect.stop(job.transaction), command, None)
+        match job:
+            case Send():
+                await self._send(connection, job)
+            case Check():
+                await self._check(connection, job)
+            case Clear():
+                self.wishes.slots.pop(job.key, None)
+                command = Command(self._wish_id, "clear", job.key[0])
+                await self._say(connection, connection.dialect.clear_profile(job.profile), command)
+            case Stop():
+                command = Command(self._wish_id, "stop", job.evse)
+                await self._say(connection, connection.dialect.stop(job.transaction), command)
+            case Judged():
+                told = self.calls.settle_slot(job.key, "" if job.confirmed else "measured_above_wish")
+                await self.calls.tell(connection, [told])
+            case Satisfied():
+                body = CommandConfirmed(wish=job.wish.id, purpose="default", installed=job.installed)
+                await self.calls.tell(connection, [Told(body, 0, (job.wish.id, *self._slot_facts()))])
+
+    async def _say(self, connection: Connection, phrase: Phrase, command: Command | None = None) -> Reply:
+        """A call that installs and reads back nothing."""
+        return await self.calls.exchange(connection, phrase, command, None)
 
     async def _send(self, connection: Connection, job: Send) -> None:
         command = Command(self._wish_id, job.target.purpose, job.target.evse, (job.profile.installed,))
