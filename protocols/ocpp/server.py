@@ -9,7 +9,7 @@ import http
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -119,9 +119,10 @@ class Door:
         self._ports.report("stations_refused", {"protocol": "ocpp", "reason": reason})
         self._flapping.knock(name, reason, _versions(request), _address(socket))
         wait = math.ceil((again - self._ports.clock.now()).total_seconds())
+        at = again + timedelta(microseconds=999_999)  # because: it is told in whole seconds, and never too early
         text = (
             f"{reason}: a station may connect {bounds.connections_burst} times at once and then "
-            f"{bounds.connections_per_min:g} times a minute; next: try again in {wait} s, at {again:%Y-%m-%dT%H:%M:%SZ}\n"
+            f"{bounds.connections_per_min:g} times a minute; next: try again in {wait} s, at {at:%Y-%m-%dT%H:%M:%SZ}\n"
         )
         response = socket.respond(http.HTTPStatus.TOO_MANY_REQUESTS, text)
         response.headers["Retry-After"] = str(wait)

@@ -51,7 +51,7 @@ async def test_a_station_that_flaps_is_told_before_the_upgrade_what_it_may_do_an
     hub.world.clock.shift = 10.5
     response = await put_off(hub)
     assert response.headers["Retry-After"] == "20"
-    again = hub.world.clock.now() + timedelta(seconds=19.5)
+    again = hub.world.clock.now() + timedelta(seconds=19.5, microseconds=999_999)
     assert (response.body or b"").decode() == (
         "connects_too_often: a station may connect 3 times at once and then 2 times a minute; "
         f"next: try again in 20 s, at {again:%Y-%m-%dT%H:%M:%SZ}\n"
