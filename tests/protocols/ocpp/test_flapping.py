@@ -129,7 +129,7 @@ async def test_the_others_and_the_stations_own_open_connection_are_not_hindered(
 async def test_a_connection_that_takes_over_counts_so_two_chargers_cannot_fight_for_a_name(hub: Hub) -> None:
     fighting = [await hub.peer("CP1") for _ in range(BURST)]
     await put_off(hub)
-    assert (await fighting[-1].boot())["status"] == "Accepted", "the one that is in stays in"
+    assert (await fighting[-1].boot())["status"] == "Accepted", "the one that is in stays in until the next is due"
     for peer in fighting:
         await peer.close()
 
