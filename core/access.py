@@ -13,7 +13,7 @@ def may_charge(token: str, known: Mapping[str, TokenChanged], config: SiteConfig
     """The answer to a shown token (card or EVCCID), without asking anybody; letters' case does not matter.
 
     `known` holds the last `token.changed` of each token by its `normal` form. A withdrawn token is refused, also where
-    guests may charge. The reason is a code of `core/messages/reasons.py`.
+    guests may charge. The reason is a code of `core/messages/reasons`.
     """
     wanted = normal(token)
     stated = known.get(wanted)

@@ -45,7 +45,7 @@ class Outcome(Plain):
     needed_kwh: Kwh | None
     planned_kwh: Kwh
     reason: str = ""
-    """A code of `reasons.py`; empty where met."""
+    """A code of `core/messages/reasons`; empty where met."""
 
 
 class AllocationPlanned(Body):

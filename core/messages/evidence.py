@@ -53,7 +53,7 @@ class EvidenceQuarantined(Body):
     protocol: str
     peer: str
     reason: str
-    """A code of `core/messages/reasons.py`."""
+    """A code of `core/messages/reasons`."""
     detail: str
     """What is wrong and what to do next, in words for a person; no secrets."""
     item: str = ""

@@ -20,7 +20,7 @@ class _Incident(Body):
 
     incident: str
     kind: str
-    """A code of `reasons.py`."""
+    """A code of `core/messages/reasons`."""
     subject: str
     """What it is about: a station, vehicle, source or node id."""
 
@@ -36,7 +36,7 @@ class IncidentOpened(_Incident):
 
     severity: Severity
     params: dict[str, Any] = Field(default_factory=dict)
-    """The numbers of the sentence in `reasons.py`."""
+    """The numbers of the sentence in `core/messages/reasons`."""
     departures: tuple[str, ...] = ()
     """Vehicles whose departure it touches."""
 

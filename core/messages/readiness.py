@@ -13,7 +13,7 @@ State = Literal["on_track", "at_risk", "unknown", "met", "departed_short", "miss
 
 
 class Reason(Plain):
-    """One code of `reasons.py` with the numbers of its sentence."""
+    """One code of `core/messages/reasons` with the numbers of its sentence."""
 
     code: str
     params: dict[str, Any] = Field(default_factory=dict)

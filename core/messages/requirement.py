@@ -53,7 +53,7 @@ class RequirementComputed(Body):
     """At the grid meter."""
     priority: int = 1
     reason: str = ""
-    """A code of `reasons.py` where a default or an override stands in (`default_work`, `block_exceeds_battery`)."""
+    """A code of `core/messages/reasons` where a default or an override stands in (`default_work`, `block_exceeds_battery`)."""
     inputs: tuple[Input, ...] = ()
 
 

@@ -24,7 +24,7 @@ LESS_KWH = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A code of `reasons.py` with its numbers."""
+    """A code of `core/messages/reasons` with its numbers."""
 
     code: str
     params: Mapping[str, Any] = field(default_factory=dict)

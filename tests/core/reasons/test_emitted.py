@@ -204,7 +204,9 @@ def test_each_incident_says_what_it_is_without_a_question_mark(kind):
     opened = [m for m in depot.written if m.body.kind == kind]
     assert opened and unfilled(opened) == []
     body = opened[0].body
-    assert "?" not in reasons.told(kind, body.params, zone="UTC", now=moment() + timedelta(hours=1))
+    later_on = {"zone": "UTC", "now": moment() + timedelta(hours=1)}
+    for text in (reasons.sentence, reasons.next_step):
+        assert "?" not in text(kind, body.params, **later_on)
 
 
 def test_there_is_a_scene_for_every_kind_of_incident():

@@ -1,13 +1,18 @@
 """The list of reasons: every code speaks, in the words of the house."""
 
+import ast
+import importlib
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+import core
 from core.messages import reasons, words
-from core.messages.reasons import REASONS, Reason, next_step, ranked, sentence, slots, told
+from core.messages.reasons import REASONS, next_step, ranked, sentence, slots
+from core.messages.reasons.reason import Reason, merged
 
 ZONE = "Europe/Berlin"
 NOW = datetime(2026, 11, 25, 23, 30, tzinfo=UTC)
@@ -19,6 +24,40 @@ def full(code):
     return {name: NUMBERS.get(name.rsplit("_", 1)[-1], NOW.isoformat()) for name in slots(code)}
 
 
+HOUSE = Path(core.__file__).parents[1]
+LIST = Path(reasons.__file__).parent
+PRODUCT = ("core", "protocols", "pki", "gateway", "simulators")
+
+
+def imported(path):
+    """Every name that a file imports, each with the way to it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_reasons_are_written_in_the_list_and_read_from_its_front_door_only():
+    outside = [path for root in PRODUCT for path in (HOUSE / root).rglob("*.py") if path.parent != LIST]
+    assert len(outside) > 100
+    front = {f"core.messages.reasons.{name}" for name in reasons.__all__}
+    assert "core.messages.reasons.Reason" not in front
+    for path in outside:
+        assert {name for name in imported(path) if name.startswith("core.messages.reasons.")} <= front, path
+
+
+def test_every_table_of_the_list_is_in_it():
+    written = {}
+    for path in LIST.glob("*.py"):
+        if path.stem != "__init__":
+            module = importlib.import_module(f"core.messages.reasons.{path.stem}")
+            for table in vars(module).values():
+                if isinstance(table, dict) and any(isinstance(row, Reason) for row in table.values()):
+                    written |= table
+    assert written == REASONS
+
+
 @pytest.mark.parametrize("code", sorted(REASONS))
 def test_each_reason_has_a_sentence_and_a_next_step(code):
     assert re.fullmatch(r"[a-z][a-z0-9_]*", code)
@@ -28,7 +67,6 @@ def test_each_reason_has_a_sentence_and_a_next_step(code):
         assert what.endswith((".", "?")) and then.endswith(".")
         assert not re.search(r"[{}\[\]]", what + then)
         assert not FORBIDDEN.search(what + then)
-        assert told(code, params, zone=ZONE, now=NOW) == f"{what} Next: {then}"
 
 
 def test_an_unknown_code_still_speaks():
@@ -97,7 +135,7 @@ def test_reasons_rank_in_the_closed_order_and_strangers_come_last():
 def test_a_code_stated_twice_is_refused():
     one = {"same": REASONS["soc_stale"]}
     with pytest.raises(ValueError, match="same"):
-        reasons._table(one, one)
+        merged(one, one)
 
 
 def test_what_we_have_is_rounded_down_and_what_is_needed_up():
