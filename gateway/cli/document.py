@@ -17,12 +17,12 @@ from core.messages.readiness import ReadinessAssessed
 from core.messages.reasons import sentence
 from core.messages.requirement import RequirementComputed
 from core.messages.site import SiteConfig
+from core.readiness.outlook import TOLERANCE
 from simulators.clairvoyant import foresee
 from simulators.night import NightResult, Stay
 from simulators.scenario import Scenario
 
 FOLLOWED = "BUS-142"
-TOLERANCE = 0.005
 NEEDED = ("schedule.received", "constraint.stated", "allocation.assigned", "command.confirmed", "evidence.received")
 """What the lineage of a readiness outcome must lead to."""
 

@@ -19,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from core.messages import Message, Position
 from core.messages.vehicle import VehicleIdentified
 from gateway.journal.log import Log, Record
-from gateway.readmodels import concepts, physical
 from gateway.readmodels.located import located
 from gateway.readmodels.rows import Rows, keep_first, stamp, upsert
 from gateway.readmodels.tables import CONCEPTS, COORDINATES, METADATA, VERSION, checkpoint, messages
+from gateway.readmodels.takes import TAKES
 
 _log = logging.getLogger("busbar.readmodels")
 BATCH = 200
@@ -31,7 +31,6 @@ GATHER_S = 0.05
 """Where nobody waits for rows, so long is gathered before the next transaction."""
 NAME = "main"
 DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
-TAKES: Mapping[str, concepts.Take] = {**concepts.TAKES, **physical.TAKES}
 
 
 class DatabaseUnusable(OSError):
