@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.messages import Message, Position, words
-from core.messages.evidence import EvidenceQuarantined, EvidenceReceived, EvidenceSent
+from gateway.causes import Walk, kind
 from gateway.journal.log import Log, Record
 from gateway.readmodels import ReadModels, queries
 from gateway.readmodels.rows import stamp
@@ -66,14 +66,6 @@ class Bodies:
         while len(self._records) > CACHED:
             self._records.popitem(last=False)
         return record.messages[position.index]
-
-
-def kind(message: Message) -> str:
-    """What counts as one kind: the type, and for evidence the protocol too."""
-    body = message.body
-    if isinstance(body, EvidenceReceived | EvidenceSent | EvidenceQuarantined):
-        return f"{message.type}:{body.protocol}"
-    return message.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,31 +181,14 @@ class Lineage:
 
     async def walk(self, starts: Sequence[str]) -> list[str]:
         """Breadth first along the causes: the ids on the shortest ways to the first message of each kind."""
-        parents: dict[str, str | None] = dict.fromkeys(starts)
-        firsts: OrderedDict[str, str] = OrderedDict()
-        waiting = deque(starts)
+        walk = Walk(starts)
         for _ in range(MAX_WAY):
-            if not waiting or len(parents) >= MAX_WALKED:
+            level = walk.level()
+            if not level or len(walk) >= MAX_WALKED:
                 break
-            level = [waiting.popleft() for _ in range(len(waiting))]
-            for id, (message, _) in (await self.bodies.many(level)).items():
-                firsts.setdefault(kind(message), id)
-                fresh = [cause for cause in message.causes if cause not in parents]
-                parents |= dict.fromkeys(fresh, id)
-                waiting.extend(fresh)
-        return _on_the_way(firsts.values(), parents)
-
-
-def _on_the_way(ends: Iterable[str], parents: Mapping[str, str | None]) -> list[str]:
-    ids: OrderedDict[str, None] = OrderedDict()
-    for end in ends:
-        way: list[str] = []
-        at: str | None = end
-        while at is not None:
-            way.append(at)
-            at = parents[at]
-        ids |= dict.fromkeys(reversed(way))
-    return list(ids)
+            for message, _ in (await self.bodies.many(level)).values():
+                walk.follow(message)
+        return walk.ways()
 
 
 def _one_per_kind(causes: Iterable[tuple[Message, Position]], room: int) -> list[tuple[Message, Position]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from core.messages.reasons import sentence
 from core.messages.requirement import RequirementComputed
 from core.messages.site import SiteConfig
 from core.readiness.outlook import TOLERANCE
+from gateway.causes import Walk
 from simulators.clairvoyant import foresee
 from simulators.night import NightResult, Stay
 from simulators.scenario import Scenario
@@ -168,22 +169,12 @@ def _broken(
 def _lineage(vehicle: str, told: Sequence[Message], by_id: Mapping[str, Message]) -> list[str]:
     """Ids from the readiness outcome to the raw frames: one chain per kind of fact, in the order in which they are met."""
     finals = [m for m in told if isinstance(m.body, ReadinessAssessed) and m.body.vehicle == vehicle and m.body.final]
-    queue = deque(finals[-1:])
-    seen: dict[str, Message] = {m.id: m for m in queue}
-    while queue:
-        message = queue.popleft()
-        for cause in message.causes:
-            if cause in by_id and cause not in seen:
-                seen[cause] = by_id[cause]
-                queue.append(by_id[cause])
-    firsts: dict[tuple[str, str], str] = {}
-    for message in seen.values():
-        firsts.setdefault((message.type, _protocol(message)), message.id)
-    return list(firsts.values())
-
-
-def _protocol(message: Message) -> str:
-    return str(getattr(message.body, "protocol", ""))
+    walk = Walk([m.id for m in finals[-1:]])
+    while level := walk.level():
+        for id in level:
+            if id in by_id:
+                walk.follow(by_id[id])
+    return list(walk.found.values())
 
 
 def _limits(config: SiteConfig, told: Sequence[Message]) -> list[dict[str, Any]]:
