@@ -10,11 +10,10 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 
+from core.incidents import uncontrolled
 from core.messages import Message, Position, compose, dump, identify
 from core.messages.base import digest
 from core.messages.command import CommandWished
-from core.messages.incident import IncidentOpened
-from core.messages.reasons import REASONS
 from core.messages.site import SiteConfig, SiteConfigured
 from core.ports import Clock, NotStored, Wish
 from core.site import MOST, Memo, SiteState, decide, fold, next_deadline
@@ -30,8 +29,6 @@ PARTS = 1_000
 """Parts of decisions that were cut, in a row."""
 AGAIN = timedelta(seconds=10)
 """A decision that failed, or was not stored, is tried again after so long, or with the next record."""
-FAILED = "controller_failed"
-"""The incident of a site that is not controlled."""
 
 
 class Restless(Exception):
@@ -228,19 +225,11 @@ class SiteController:
         if known == self.trouble:
             return
         logger.error("%s", self.trouble, exc_info=error)
-        if self._writer is None or (FAILED, self.site) in self.state.incidents.open:
+        incident = uncontrolled(self.state.incidents, self.site, told, seen=self._seen, now=self._clock.now())
+        if self._writer is None or incident is None:
             return
-        now = self._clock.now()
-        body = IncidentOpened(
-            incident=identify(FAILED, self.site, self._seen, now),
-            kind=FAILED,
-            subject=self.site,
-            severity=REASONS[FAILED].severity,
-            params={"site": self.site, "detail": told},
-        )
-        message = compose(body, id=body.incident, time=now, source="controller", site=self.site)
         try:
-            await self._writer.append([message])
+            await self._writer.append([incident])
         except NotStored as refused:
             logger.warning("site %s: its incident is not stored: %s", self.site, refused)
 

@@ -14,14 +14,17 @@ from core.incidents.conditions import Condition, World
 from core.incidents.departures import departures
 from core.incidents.facts import Facts, note
 from core.incidents.site import feeds, journal, limits, meters, plans, sources
-from core.messages import Message, identify
+from core.messages import Message, compose, identify
 from core.messages.incident import IncidentOpened, IncidentResolved, IncidentUpdated
+from core.messages.reasons import REASONS
 from core.messages.scribe import Scribe
 
 FLAP = timedelta(minutes=2)
 """A cause must be gone so long before its incident is resolved, so that flapping stays one incident."""
 LOUD = ("over_kw", "rows", "left")
 """Numbers whose change is worth an update; the others keep the value they had."""
+UNCONTROLLED = "controller_failed"
+"""The one kind that no evaluator finds: where `decide` itself fails, whoever called it says so."""
 
 Evaluate = Callable[[Facts, World, datetime], Iterator[Condition]]
 Yard = tuple[object, ...]
@@ -134,6 +137,20 @@ def decide(state: IncidentsState, found: Iterable[Condition], now: datetime, scr
     for key, known in sorted(state.open.items()):
         if key not in seen:
             _resolve(known, (state.facts.configured_by,), scribe)
+
+
+def uncontrolled(state: IncidentsState, site: str, detail: str, *, seen: int, now: datetime) -> Message | None:
+    """The opening that whoever cannot decide for a site appends; None while it is open. The next decision resolves it."""
+    if (UNCONTROLLED, site) in state.open:
+        return None
+    body = IncidentOpened(
+        incident=identify(UNCONTROLLED, site, seen, now),
+        kind=UNCONTROLLED,
+        subject=site,
+        severity=REASONS[UNCONTROLLED].severity,
+        params={"site": site, "detail": detail},
+    )
+    return compose(body, id=body.incident, time=now, source="controller", site=site)
 
 
 def next_deadline(state: IncidentsState, found: Iterable[Condition], now: datetime) -> datetime | None:

@@ -1,7 +1,7 @@
 """Identity of work, the difference between two imports of a feed, and the departures that follow from it."""
 
 from core.work.departures import OVER, Departure, departures, next_deadline
-from core.work.imports import decide, difference
+from core.work.imports import decide, difference, repeated
 from core.work.state import Planned, WorkState, fold
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "difference",
     "fold",
     "next_deadline",
+    "repeated",
 ]

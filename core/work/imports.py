@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -83,6 +83,28 @@ def _covered(block: Block, received: ScheduleReceived) -> bool:
     return block.feed == received.feed and received.covers_from <= block.operating_day <= received.covers_until
 
 
+def repeated(
+    state: WorkState, received: ScheduleReceived, blocks: Iterable[Block], config: SiteConfig, now: datetime
+) -> ScheduleImported | None:
+    """The outcome of an import that is in force already, to which `decide` says nothing; None where it would take it over."""
+    if state.latest.get(received.feed) != received.import_id or received.import_id in state.pending:
+        return None
+    stated = {block.work: block for block in blocks}
+    refused = difference(state.works, stated, received, _fleet(config), now).refused
+    return ScheduleImported(
+        import_id=received.import_id,
+        feed=received.feed,
+        unchanged=received.stated - len(refused),
+        quarantined=received.quarantined,
+        refused=refused[:REFUSED_SHOWN],
+        refused_count=len(refused),
+    )
+
+
+def _fleet(config: SiteConfig) -> frozenset[str]:
+    return frozenset(vehicle.id for vehicle in config.vehicles)
+
+
 def decide(state: WorkState, config: SiteConfig, now: datetime, scribe: Scribe) -> None:
     """Write what every import that is complete in the journal changes, and its `schedule.imported`.
 
@@ -103,7 +125,7 @@ def _import(state: WorkState, pending: Pending, config: SiteConfig, now: datetim
     assert message is not None
     body = message.body
     assert isinstance(body, ScheduleReceived)
-    vehicles = frozenset(vehicle.id for vehicle in config.vehicles)
+    vehicles = _fleet(config)
     stated = {work: block for work, (block, _) in pending.blocks.items()}
     found = difference(state.works, stated, body, vehicles, now)
     out = _Outcome(state, list(found.refused))

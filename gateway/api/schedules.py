@@ -112,6 +112,20 @@ class Import:
         said = self.translation
         return not said.blocks and not said.assignments and bool(said.quarantined)
 
+    def repeated(self, state: WorkState, now: datetime) -> ScheduleImported | None:
+        """Its outcome where it is in force already."""
+        blocks = [m.body.block for m in self.messages if isinstance(m.body, WorkStated)]
+        return work.repeated(state, self.received, blocks, self.config, now)
+
+    def decided(self, state: WorkState, now: datetime) -> ScheduleImported:
+        """What the controller would make of it: the same fold and decision, on a copy."""
+        scribe = Scribe(self.config.id, 0, now)
+        for message in self.messages:
+            state = work.fold(state, message)
+        work.decide(state, self.config, now, scribe)
+        closings = (m.body for m in scribe.messages if isinstance(m.body, ScheduleImported))
+        return next(body for body in closings if body.import_id == self.received.import_id)
+
 
 class Schedules:
     """The endpoint, and the one way in for departures that a person adds."""
@@ -142,10 +156,10 @@ class Schedules:
             position = await self._desk.append(found.config.id, [found.evidence, *found.messages[:-1]])
             return _refused(found, str(position.seq))
         state = self._desk.hub.controllers[found.config.id].state.work
-        if _holds(state, found.received):
+        known = found.repeated(state, self._desk.now())
+        if known is not None:
             position = await self._desk.append(found.config.id, [found.evidence])
-            told = _told(found, _same(found, state, self._desk.now()))
-            return answered(told | {"repeated": True}, 200, position)
+            return answered(_told(found, known) | {"repeated": True}, 200, position)
         position = await self._desk.append(found.config.id, [found.evidence, *found.messages])
         received = found.messages[-1].id
         closed = await self._imports.closed(received, WITHIN_S)
@@ -206,40 +220,12 @@ class Schedules:
         return Import(config, translation, evidence, messages)
 
     def _dry(self, found: Import) -> HttpResponse:
-        """The same fold and decision that the controller would make, on a copy; nothing is stored."""
+        """What the controller would say; nothing is stored."""
         if found.unusable:
             return _refused(found, None)
         state, now = self._desk.hub.controllers[found.config.id].state.work, self._desk.now()
-        if _holds(state, found.received):
-            return answered(_told(found, _same(found, state, now)) | {"dry_run": True})
-        scribe = Scribe(found.config.id, 0, now)
-        for message in found.messages:
-            state = work.fold(state, message)
-        work.decide(state, found.config, now, scribe)
-        closings = (m.body for m in scribe.messages if isinstance(m.body, ScheduleImported))
-        outcome = next(body for body in closings if body.import_id == found.received.import_id)
+        outcome = found.repeated(state, now) or found.decided(state, now)
         return answered(_told(found, outcome) | {"dry_run": True})
-
-
-def _holds(state: WorkState, body: ScheduleReceived) -> bool:
-    """Whether this very import is the one in force: the core has nothing to say to it."""
-    return state.latest.get(body.feed) == body.import_id and body.import_id not in state.pending
-
-
-def _same(found: Import, state: WorkState, now: datetime) -> ScheduleImported:
-    """The outcome of an import that holds already: the core says nothing to it, so it is compared here."""
-    body = found.received
-    stated = {m.body.block.work: m.body.block for m in found.messages if isinstance(m.body, WorkStated)}
-    vehicles = frozenset(vehicle.id for vehicle in found.config.vehicles)
-    refused = work.difference(state.works, stated, body, vehicles, now).refused
-    return ScheduleImported(
-        import_id=body.import_id,
-        feed=body.feed,
-        unchanged=body.stated - len(refused),
-        quarantined=body.quarantined,
-        refused=refused[:SHOWN],
-        refused_count=len(refused),
-    )
 
 
 def _told(found: Import, outcome: ScheduleImported) -> dict[str, Any]:

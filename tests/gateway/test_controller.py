@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from core.incidents import UNCONTROLLED
 from core.messages import Message
 from core.messages.station import StationLimited
 from core.messages.work import ScheduleImported
@@ -160,14 +161,14 @@ async def test_a_defect_in_a_decision_stops_one_site_until_it_decides_again(
         await house.post("/stations/CP-01/limit", {"kw": 6, "for_s": 60})
         assert (await house.post("/sites/other/schedules", rows(3)))[1]["added"] == 3
         (incident,) = [
-            m for m in await house.messages("incident.opened") if m.body.model_dump()["kind"] == shell.FAILED
+            m for m in await house.messages("incident.opened") if m.body.model_dump()["kind"] == UNCONTROLLED
         ]
         assert (incident.site, incident.body.model_dump()["subject"]) == ("depot", "depot")
     await house.post("/stations/CP-01/limit", {"kw": 7, "for_s": 60})
     await house.hub.controllers["depot"].settled(await house.hub.log.last())
     assert (await house.ready())[0] == 200
     resolved = [m.body.model_dump()["kind"] for m in await house.messages("incident.resolved")]
-    assert shell.FAILED in resolved
+    assert UNCONTROLLED in resolved
 
 
 async def test_a_fact_that_cannot_be_folded_stops_one_site_and_a_restart_after_the_repair_goes_on(
@@ -201,7 +202,7 @@ async def test_a_fact_that_cannot_be_folded_stops_one_site_and_a_restart_after_t
     await house.start()
 
     async def resolved() -> bool:
-        return any(m.body.model_dump()["kind"] == shell.FAILED for m in await house.messages("incident.resolved"))
+        return any(m.body.model_dump()["kind"] == UNCONTROLLED for m in await house.messages("incident.resolved"))
 
     await until(resolved)
     assert (await house.ready())[0] == 200

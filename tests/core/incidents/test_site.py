@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.incidents import touching
+from core.incidents import fold, touching, uncontrolled
 from core.messages.command import CommandConfirmed, CommandRejected
 from core.messages.gateway import JournalVerified
 from core.messages.grid import SourceContacted, SourceStateChanged
 from core.messages.incident import IncidentUpdated
-from core.messages.reasons import slots
+from core.messages.reasons import missing, slots
 from core.messages.work import ScheduleImported
-from tests.core.incidents.world import Depot, moment
+from tests.core.incidents.world import SITE, Depot, moment
 
 INSTANT = timedelta(microseconds=1)
 
@@ -283,6 +283,18 @@ def test_a_word_about_another_incident_of_the_same_subject_changes_nothing(depot
     strange = depot.written[0].body.model_dump() | {"incident": "other"}
     depot.fact(IncidentUpdated.model_validate(strange), moment(2))
     assert depot.state == before
+
+
+def test_a_site_that_is_not_controlled_is_told_once_and_the_next_decision_resolves_it(depot):
+    opened = uncontrolled(depot.state, SITE, "KeyError: 'x'", seen=7, now=moment(1))
+    depot.state = fold(depot.state, opened)
+    assert (opened.body.severity, opened.source, missing(opened.body.kind, opened.body.params)) == (
+        "critical",
+        "controller",
+        frozenset(),
+    )
+    assert uncontrolled(depot.state, SITE, "KeyError: 'x'", seen=8, now=moment(2)) is None
+    assert depot.decide(moment(3)) == [("resolved", "controller_failed", SITE)]
 
 
 @settings(max_examples=100, deadline=None)

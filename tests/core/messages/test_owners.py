@@ -36,6 +36,13 @@ def test_a_fact_has_one_owner() -> None:
     assert {type: by for type, by in owners().items() if len(by) > 1} == {}
 
 
+def test_a_fact_that_the_core_decides_is_made_nowhere_else() -> None:
+    decided = owners().keys()
+    for folder in ("gateway", "protocols", "pki"):
+        for file in (ROOT.parent / folder).rglob("*.py"):
+            assert decided.isdisjoint(made_in(file)), file
+
+
 def test_what_a_session_appears_in_is_decided_by_six_concepts() -> None:
     decided = owners()
     assert {type: decided[type] for type in ("readiness.assessed", "incident.opened", "record.priced")} == {

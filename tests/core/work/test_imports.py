@@ -6,10 +6,10 @@ import pytest
 
 from core.messages.base import compose
 from core.messages.work import WorkAssigned, WorkPlanned, WorkWithdrawn
-from core.work import WorkState, fold
+from core.work import WorkState, fold, repeated
 from core.work.imports import changed_fields
 from core.work.state import Pending
-from tests.core.requirements.fleet import DEPARTS, NOW, block
+from tests.core.requirements.fleet import CONFIG, DEPARTS, NOW, block
 from tests.core.work.feed import DAY, EMPTY, stated, take, types
 
 A = block("A")
@@ -49,6 +49,17 @@ def test_the_same_content_again_changes_nothing_and_is_not_closed_twice():
     state, _ = take(EMPTY, stated("i1", [A]))
     state, written = take(state, stated("i1", [A], upload="2"))
     assert (written, len(state.pending)) == ([], 0)
+
+
+def test_an_import_that_is_in_force_already_is_told_without_a_decision():
+    rows = stated("i1", [A, B], stated=2, quarantined=1)
+    received = rows[-1].body
+    assert repeated(EMPTY, received, [A, B], CONFIG, NOW) is None
+    state, _ = take(EMPTY, rows)
+    outcome = repeated(state, received, [A, B], CONFIG, NOW)
+    assert (outcome.import_id, outcome.new, outcome.unchanged, outcome.quarantined) == ("i1", 0, 2, 1)
+    again = fold(state, stated("i1", [A], upload="2")[0])
+    assert repeated(again, received, [A, B], CONFIG, NOW) is None
 
 
 def test_a_repeat_of_the_same_messages_a_day_later_changes_nothing():
