@@ -8,14 +8,14 @@ from datetime import datetime
 from core.allocation.demands import expected as expected_demand
 from core.allocation.demands import plugged
 from core.allocation.frame import Frame, price_ranks
-from core.allocation.problem import NodeLimit, Problem
+from core.allocation.problem import Demand, NodeLimit, Problem
 from core.allocation.stays import Bay, Site, SiteProblem, Stay
 from core.energy_system import Topology
 from core.messages.allocation import AllocationAssigned
 from core.messages.base import Message
 from core.messages.envelope import EnvelopeSegment
 from core.messages.requirement import RequirementComputed
-from core.messages.site import SiteConfig
+from core.messages.site import SiteConfig, VehicleType
 
 __all__ = ["Bay", "SiteProblem", "Stay", "build"]
 
@@ -50,7 +50,6 @@ def build(
         previous: per (station, EVSE) the assignment in force.
         topology: the tree with admitted stations; default: the configuration's.
     """
-    types = {kind.id: kind for kind in config.vehicle_types}
     site = Site(
         config=config,
         topology=topology or Topology.of(config),
@@ -59,14 +58,10 @@ def build(
         hand=hand_limits or {},
         offline=offline or {},
         previous=previous or {},
-        kinds={v.id: types[v.type] for v in config.vehicles if v.type in types},
+        kinds=_kinds(config),
         needs=_next_needs(requirements),
     )
-    pairs = [plugged(site, stay) for stay in sorted(stays, key=lambda s: (s.station, s.evse))]
-    here = {stay.vehicle for stay in stays}
-    for vehicle, (arrival, soc) in sorted((expected or {}).items()):
-        if vehicle not in here and vehicle in site.needs and vehicle in site.kinds:
-            pairs.append(expected_demand(site, vehicle, arrival, soc))
+    pairs = _demands(site, stays, expected or {})
     problem = Problem(
         begins=site.frame.begins,
         slot_s=900,
@@ -77,6 +72,24 @@ def build(
         price=price_ranks(site.frame, config.tariff, config.zone),
     )
     return SiteProblem(problem, site.frame, {bay.demand: bay for _, bay in pairs})
+
+
+def _kinds(config: SiteConfig) -> dict[str, VehicleType]:
+    """The type of every vehicle whose type is declared."""
+    types = {kind.id: kind for kind in config.vehicle_types}
+    return {v.id: types[v.type] for v in config.vehicles if v.type in types}
+
+
+def _demands(
+    site: Site, stays: Sequence[Stay], expected: Mapping[str, tuple[datetime, float | None]]
+) -> list[tuple[Demand, Bay]]:
+    """One demand of everybody who is plugged in, and of everybody who will be and is known to need something."""
+    pairs = [plugged(site, stay) for stay in sorted(stays, key=lambda s: (s.station, s.evse))]
+    here = {stay.vehicle for stay in stays}
+    for vehicle, (arrival, soc) in sorted(expected.items()):
+        if vehicle not in here and vehicle in site.needs and vehicle in site.kinds:
+            pairs.append(expected_demand(site, vehicle, arrival, soc))
+    return pairs
 
 
 def _next_needs(requirements: Iterable[Message]) -> dict[str, Message]:

@@ -83,22 +83,20 @@ async def open_journal(
     if read_only and nats == EMBEDDED and not (state / "js").is_dir():
         raise FileNotFoundError(f"there is no journal in {data_dir}; next: start the hub once, or name its data folder")
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = Settings(random, _core(), observe)
     if nats == EMBEDDED:
         found = auth.load_or_make(data_dir / "nats.auth")
         server = EmbeddedServer(state, domain, found, max_file=limits.disk, lock_patience_s=lock_patience_s)
         await server.start()
+        settings = replace(settings, trouble=server.trouble)
         nats, user, password = server.url, found.user, found.password
     try:
         link = await Link.open(nats, user=user, password=password)
-        settings = Settings(random, _core(), observe)
-        if server is not None:
-            settings = replace(settings, trouble=server.trouble)
-        log = await _open_log(link, state, settings, limits, read_only=read_only)
+        return OpenJournal(await _open_log(link, state, settings, limits, read_only=read_only), server)
     except BaseException:
         if server is not None:
             await server.stop()
         raise
-    return OpenJournal(log, server)
 
 
 async def _open_log(link: Link, state: Path, settings: Settings, limits: Limits, *, read_only: bool) -> NatsLog:

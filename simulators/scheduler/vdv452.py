@@ -97,12 +97,23 @@ def _table(name: str, spec: str, rows: Iterable[Sequence[Cell]]) -> _Table:
 def _tables(
     blocks: Sequence[BlockRow], day: date, types: Sequence[tuple[int, str]], vehicles: Sequence[tuple[int, int, str]]
 ) -> list[_Table]:
+    return [*_calendar(day), *_network(blocks), *_work(blocks), *_fleet(types, vehicles)]
+
+
+def _calendar(day: date) -> list[_Table]:
+    """From when on it holds, and of which type the day is."""
     stamp = int(f"{day:%Y%m%d}")
     return [
         _table("BASIS_VER_GUELTIGKEIT", "VER_GUELTIGKEIT:8", [(stamp,)]),
         _table("MENGE_BASIS_VERSIONEN", "BASIS_VERSION_TEXT:c40", [("Winter timetable",)]),
         _table("FIRMENKALENDER", "BETRIEBSTAG:8 BETRIEBSTAG_TEXT:c40 TAGESART_NR:3", [(stamp, "", DAY_TYPE)]),
         _table("MENGE_TAGESART", "TAGESART_NR:3 TAGESART_TEXT:c40", [(DAY_TYPE, "Thursday")]),
+    ]
+
+
+def _network(blocks: Sequence[BlockRow]) -> list[_Table]:
+    """Places, lines over them, and how far and how long it is from one to the next."""
+    return [
         _table(
             "MENGE_ONR_TYP",
             "ONR_TYP_NR:2 STR_ONR_TYP:c6 ONR_TYP_TEXT:c40",
@@ -135,6 +146,12 @@ def _tables(
             "FGR_NR:9 ONR_TYP_NR:2 ORT_NR:6 HP_HZT:6",
             [(GROUP, STOP, stop, 0) for stop in _stop_numbers(blocks)],
         ),
+    ]
+
+
+def _work(blocks: Sequence[BlockRow]) -> list[_Table]:
+    """Trips, and the blocks that they make."""
+    return [
         _table(
             "REC_FRT",
             "FRT_FID:10 FRT_START:6 LI_NR:6 TAGESART_NR:3 LI_KU_NR:6 FAHRTART_NR:2 FGR_NR:9 STR_LI_VAR:c6 UM_UID:8",
@@ -145,6 +162,12 @@ def _tables(
             "TAGESART_NR:3 UM_UID:8 ANF_ORT:6 ANF_ONR_TYP:2 END_ORT:6 END_ONR_TYP:2 FZG_TYP_NR:3",
             [(DAY_TYPE, b.number, _YARD[1], DEPOT, _YARD[1], DEPOT, b.type_number) for b in blocks],
         ),
+    ]
+
+
+def _fleet(types: Sequence[tuple[int, str]], vehicles: Sequence[tuple[int, int, str]]) -> list[_Table]:
+    """Vehicle types and vehicles."""
+    return [
         _table(
             "MENGE_FZG_TYP", "FZG_TYP_NR:3 FZG_TYP_TEXT:c40 STR_FZG_TYP:c20", [(n, text, text) for n, text in types]
         ),
