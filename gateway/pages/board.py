@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.pages.steps import Grid, joined, limit_at, merged
+from gateway.pages.steps import grid, joined, limit_at, merged
 from gateway.pages.views import Departure, Incident, Limit, NightView, NowView
 
 ALL, AHEAD, STAYS = 40, timedelta(hours=6), timedelta(minutes=30)
@@ -55,7 +55,7 @@ class Quarter:
 def quarters(view: NightView) -> tuple[Quarter, ...]:
     """The picture as numbers, one row per quarter of an hour; the running one shows what is measured of it."""
     limits = merged(view.limits)
-    on = _grid(view)
+    on = grid(view.begins, view.ends, view.now, slot_s=TABLE_S)
     imported = joined(view.imported, view.import_planned, on, "mean")
     building = joined(view.building, view.building_planned, on, "mean")
     charging = [0.0] * len(imported)
@@ -70,13 +70,6 @@ def quarters(view: NightView) -> tuple[Quarter, ...]:
         limit = _lowest(limits, begins)
         out.append(Quarter(begins, on.measured(slot), limit, imported[slot], building[slot], charging[slot]))
     return tuple(out)
-
-
-def _grid(view: NightView) -> Grid:
-    span = round((view.ends - view.begins).total_seconds())
-    now = round((view.now - view.begins).total_seconds())
-    edges = {*range(0, span, TABLE_S), span} | ({now} if 0 < now < span else set())
-    return Grid(view.begins, view.now, tuple(sorted(edges)))
 
 
 def _lowest(limits: Sequence[Limit], begins: datetime) -> Limit | None:

@@ -120,10 +120,7 @@ class Details:
             UnknownName: nobody knows it at this site.
         """
         row = await self._loader.site(site)
-        doc = await self._rows.one("stations", f"{site}|{station}")
-        if doc is None:
-            known = [s["station"] for s in await self._rows.of_site("stations", site)]
-            raise UnknownName("station", station, known, f"/s/{site}/stations/{{}}")
+        doc = await self._loader.one("station", site, station)
         incidents = [i for i in await self._loader.incidents(site) if i.subject == station]
         return StationView(
             site=site,
@@ -158,10 +155,7 @@ class Details:
             UnknownName: there is none with that id.
         """
         zone = (await self._loader.site(site))["zone"]
-        doc = await self._rows.one("incidents", id)
-        if doc is None or doc["site"] != site:
-            known = [d["incident"] for d in await self._rows.first(1000, "incidents", site)]
-            raise UnknownName("incident", id, known, f"/s/{site}/incidents/{{}}")
+        doc = await self._loader.one("incident", site, id)
         return replace(incident(doc), tried=await tried(self._rows, doc, now, zone))
 
     async def session(self, site: str, id: str, now: datetime) -> SessionView:

@@ -13,7 +13,7 @@ from gateway.pages import samples
 from gateway.pages.nights import HALF
 from gateway.pages.rows import Noted
 from gateway.pages.steps import value_at
-from gateway.pages.views import Departure, Gap, Incident, Limit, NightVehicle, Step, VehicleRow
+from gateway.pages.views import Departure, Gap, Incident, Limit, NightVehicle, Reading, Step, VehicleRow
 from gateway.readmodels.rows import Doc
 from gateway.terms import protocol
 
@@ -28,6 +28,11 @@ def moment(text: str | None) -> datetime | None:
 def sure(text: str) -> datetime:
     """A moment that is always there."""
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def points(plan: Doc) -> list[Reading]:
+    """The steps of a plan or wish: from each moment on so many kW."""
+    return [(sure(s["at"]), float(s["kw"])) for s in plan["steps"]]
 
 
 def departure(doc: Doc, work: Doc | None, vehicle: Doc | None) -> Departure:
@@ -123,7 +128,7 @@ def of_vehicles(sessions: Sequence[Doc]) -> dict[str, list[Doc]]:
 def night_vehicle(
     of: Departure,
     sessions: Sequence[Doc],
-    readings: Mapping[str, Sequence[samples.Reading]],
+    readings: Mapping[str, Sequence[Reading]],
     plan: Doc | None,
     offline: Mapping[str, Sequence[tuple[datetime, datetime]]],
     feeders: Mapping[str, str],
@@ -135,8 +140,7 @@ def night_vehicle(
     until = min(now, of.left or now)
     planned: tuple[Step, ...] = ()
     if plan is not None and not of.final:
-        points = [(sure(s["at"]), float(s["kw"])) for s in plan["steps"]]
-        planned = tuple(s for s in samples.of_plan(points, now, min(of.departs, ends)) if s.kw > 0)
+        planned = tuple(s for s in samples.of_plan(points(plan), now, min(of.departs, ends)) if s.kw > 0)
     measured: list[Step] = []
     gaps: list[Gap] = []
     for session in own:

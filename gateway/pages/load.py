@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Literal
 
 from core.energy_system import Topology
 from core.messages.site import SiteConfig
@@ -26,6 +27,9 @@ from gateway.pages.rows import PageRows
 from gateway.pages.steps import CROWD, limit_at, merged
 from gateway.pages.views import Departure, Incident, Limit, NightView, NowView, SiteLine, Step, VehicleRow
 from gateway.readmodels.rows import Doc
+
+SUGGESTED = 1000
+"""Among so many names the nearest to an unknown one is looked for."""
 
 
 class UnknownName(LookupError):
@@ -52,6 +56,18 @@ class Loader:
         if found is None:
             raise UnknownName("site", site, [s["id"] for s in await self.rows.sites()], "/s/{}")
         return found
+
+    async def one(self, what: Literal["station", "session", "incident"], site: str, name: str) -> Doc:
+        """The row of one thing of a site.
+
+        Raises:
+            UnknownName: there is none by that name.
+        """
+        doc = await self.rows.one(f"{what}s", f"{site}|{name}" if what == "station" else name)
+        if doc is None or doc["site"] != site:
+            known = [row[what] for row in await self.rows.first(SUGGESTED, f"{what}s", site)]
+            raise UnknownName(what, name, known, f"/s/{site}/{what}s/{{}}")
+        return doc
 
     def config(self, site: str) -> SiteConfig | None:
         """The configuration in force."""
@@ -160,7 +176,7 @@ class Loader:
                 building=samples.clipped(building, begins, min(now, ends)),
                 building_planned=later,
                 vehicles=vehicles,
-                gaps=tuple(g for g in gaps if g.ends > begins and g.begins < ends),
+                gaps=tuple(g for g in gaps if g.meets(begins, ends)),
                 follow=follow if any(v.departure.vehicle == follow for v in vehicles) else "",
             )
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from core.messages import words
 from gateway import terms
 from gateway.pages.from_rows import moment, sure
-from gateway.pages.load import Loader, UnknownName
+from gateway.pages.load import Loader
 from gateway.pages.nights import DAY
 from gateway.pages.samples import held
 from gateway.pages.steps import excesses
@@ -27,10 +27,7 @@ async def session_view(loader: Loader, site: str, session: str, now: datetime) -
         UnknownName: there is no such session at this site.
     """
     row = await loader.site(site)
-    doc = await loader.rows.one("sessions", session)
-    if doc is None or doc["site"] != site:
-        known = [s["session"] for s in await loader.rows.first(1000, "sessions", site)]
-        raise UnknownName("session", session, known, f"/s/{site}/sessions/{{}}")
+    doc = await loader.one("session", site, session)
     begins, ends = sure(doc["started"]), moment(doc["ended"]) or now
     limits = await loader.limits(row, begins - DAY, ends)
     read = await loader.rows.readings.meter(site, begins - DAY, ends + DAY, "import", row["node"])
@@ -106,12 +103,12 @@ def _limits(
     limits: Sequence[Limit], imported: Sequence[Step], begins: datetime, ends: datetime, zone: str
 ) -> Iterator[Statement]:
     """What the site was held to while it ran, the highest import then, and whether the limit was kept."""
-    held = [limit for limit in limits if limit.begins < ends and limit.ends > begins]
+    held = [limit for limit in limits if limit.meets(begins, ends)]
     for limit in held:
         first, last = max(limit.begins, begins), min(limit.ends, ends)
         if last - first < LEAST and limit is not held[-1]:
             continue
-        inside = [s for s in imported if s.begins < last and s.ends > first]
+        inside = [s for s in imported if s.meets(first, last)]
         span = f"From {words.moment(first, zone)} to {words.moment(last, zone)} {limit_words(limit, zone)}"
         if not inside:
             yield Statement("limits", f"{span}; import was not measured.", limit.begins, limit.why)

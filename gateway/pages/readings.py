@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
+from gateway.pages.views import Reading
 from gateway.readmodels import ReadModels
 from gateway.readmodels.rows import stamp
 from gateway.readmodels.tables import CONCEPTS
@@ -19,7 +20,6 @@ SLOT_S = 300
 """Seconds of a mean: the picture's grain."""
 NIGHTS = 4
 """Windows that are remembered; a fifth forgets the one that was looked at longest ago."""
-Reading = tuple[datetime, float]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select
 
 from gateway.pages.readings import Readings
 from gateway.readmodels import ReadModels
@@ -21,6 +21,15 @@ MANY = 200_000
 """More rows than any page shows; a bound, not a page."""
 PARSED = 10_000
 """Documents that are kept parsed."""
+
+
+def _equal(table: Table, **equal: str) -> list[ColumnElement[bool]]:
+    return [table.c[column] == value for column, value in equal.items()]
+
+
+def _ordered(table: Table, *where: ColumnElement[bool]) -> Select[tuple[str]]:
+    """The documents of a concept's rows, in the concept's order."""
+    return select(table.c.doc).where(*where).order_by(table.c.rank, table.c.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +63,24 @@ class PageRows:
     async def first(self, limit: int, name: str, site: str, **equal: str) -> list[Doc]:
         """The first rows of a concept at a site."""
         table = CONCEPTS[name]
-        query = select(table.c.doc).where(table.c.site == site).order_by(table.c.rank, table.c.key).limit(limit)
-        for column, value in equal.items():
-            query = query.where(table.c[column] == value)
-        return await self._docs(query)
+        query = _ordered(table, *_equal(table, site=site, **equal))
+        return await self._docs(query.limit(limit))
 
     async def unfinished(self, name: str, site: str) -> list[Doc]:
         """Rows that have no end yet."""
         table = CONCEPTS[name]
-        query = select(table.c.doc).where(table.c.site == site, table.c.ends.is_(None))
-        return await self._docs(query.order_by(table.c.rank, table.c.key).limit(MANY))
+        return await self._docs(_ordered(table, table.c.site == site, table.c.ends.is_(None)).limit(MANY))
 
     async def between(self, name: str, site: str, begins: datetime, ends: datetime, **equal: str) -> list[Doc]:
         """Rows that overlap a window; one without an end goes on."""
         table = CONCEPTS[name]
-        query = select(table.c.doc).where(
-            table.c.site == site,
+        query = _ordered(
+            table,
             or_(table.c.ends.is_(None), table.c.ends >= stamp(begins)),
             or_(table.c.begins.is_(None), table.c.begins < stamp(ends)),
+            *_equal(table, site=site, **equal),
         )
-        for column, value in equal.items():
-            query = query.where(table.c[column] == value)
-        return await self._docs(query.order_by(table.c.rank, table.c.key).limit(MANY))
+        return await self._docs(query.limit(MANY))
 
     async def newest_plans(self, site: str) -> dict[str, Doc]:
         """The newest assignment of each vehicle."""
@@ -130,13 +135,11 @@ class PageRows:
         """Messages of these types in a window, oldest first; `equal` are coordinates."""
         query = (
             select(messages.c.type, messages.c.id, messages.c.time, messages.c.source, messages.c.station)
-            .where(messages.c.site == site, messages.c.type.in_(list(types)))
+            .where(*_equal(messages, site=site, **equal), messages.c.type.in_(list(types)))
             .where(messages.c.time >= stamp(begins), messages.c.time < stamp(ends))
             .order_by(messages.c.time, messages.c.seq)
             .limit(MANY)
         )
-        for column, value in equal.items():
-            query = query.where(messages.c[column] == value)
         async with self.models.reading() as connection:
             found = (await connection.execute(query)).all()
         return [Noted(row.type, row.id, datetime.fromisoformat(row.time), row.source, row.station) for row in found]

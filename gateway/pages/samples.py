@@ -8,10 +8,9 @@ from itertools import pairwise
 from statistics import median
 
 from core.messages import words
-from gateway.pages.views import Gap, Limit, Step
+from gateway.pages.views import Gap, Limit, Reading, Step
 
 LONG = timedelta(minutes=5)
-Reading = tuple[datetime, float]
 
 
 def silence(readings: Sequence[Reading]) -> timedelta:
@@ -52,9 +51,7 @@ def trimmed(steps: Sequence[Step], limits: Sequence[Limit]) -> tuple[Step, ...]:
 
 def clipped(steps: Sequence[Step], begins: datetime, ends: datetime) -> tuple[Step, ...]:
     """The part of the steps within a window."""
-    return tuple(
-        Step(max(s.begins, begins), min(s.ends, ends), s.kw) for s in steps if s.begins < ends and s.ends > begins
-    )
+    return tuple(Step(max(s.begins, begins), min(s.ends, ends), s.kw) for s in steps if s.meets(begins, ends))
 
 
 def of_plan(points: Sequence[Reading], begins: datetime, ends: datetime) -> tuple[Step, ...]:

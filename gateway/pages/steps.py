@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
-from gateway.pages.views import Limit, Step
+from gateway.pages.views import Limit, Span, Step
 
 CROWD = 40
 """Above so many vehicles bands are feeders, rows are exceptions, and power is read in means of a slot."""
@@ -51,10 +51,12 @@ class Grid:
         return bisect_right(self.edges, self.now_s) - 1
 
 
-def grid(begins: datetime, ends: datetime, now: datetime, splits: Iterable[datetime] = ()) -> Grid:
-    """Slots of `SLOT_S`, split at now and at every moment of `splits`."""
+def grid(
+    begins: datetime, ends: datetime, now: datetime, splits: Iterable[datetime] = (), *, slot_s: int = SLOT_S
+) -> Grid:
+    """Slots of so many seconds, split at now and at every moment of `splits`."""
     span = round((ends - begins).total_seconds())
-    edges = {*range(0, span, SLOT_S), span}
+    edges = {*range(0, span, slot_s), span}
     for moment in (*splits, now):
         second = round((moment - begins).total_seconds())
         if 0 < second < span:
@@ -102,12 +104,12 @@ def joined(
 
 def value_at(steps: Sequence[Step], moment: datetime) -> float | None:
     """The value at a moment; None where nothing is said."""
-    return next((s.kw for s in steps if s.begins <= moment < s.ends), None)
+    return next((s.kw for s in steps if s.holds(moment)), None)
 
 
 def limit_at(limits: Sequence[Limit], moment: datetime) -> Limit | None:
     """The limit in force at a moment."""
-    return next((s for s in limits if s.begins <= moment < s.ends), None)
+    return next((s for s in limits if s.holds(moment)), None)
 
 
 def merged(limits: Sequence[Limit]) -> tuple[Limit, ...]:
@@ -127,11 +129,9 @@ def _alike(one: Limit, other: Limit) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Excess:
+class Excess(Span):
     """A time in which import stood above the limit: the most kW over, and for how long."""
 
-    begins: datetime
-    ends: datetime
     over_kw: float
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.messages import words
 from gateway import terms
-from gateway.pages.from_rows import moment, sure
+from gateway.pages.from_rows import moment, points, sure
 from gateway.pages.samples import of_plan
 from gateway.pages.views import Charge, Row, SessionRow, Step, VehicleRow
 from gateway.readmodels.rows import Doc
@@ -25,8 +25,7 @@ def asked_steps(plans: Sequence[Doc], begins: datetime, ends: datetime) -> tuple
     out: list[Step] = []
     for index, plan in enumerate(plans):
         following = sure(plans[index + 1]["time"]) if index + 1 < len(plans) else ends
-        points = [(sure(s["at"]), float(s["kw"])) for s in plan["steps"]]
-        out += of_plan(points, max(begins, sure(plan["time"])), min(ends, following))
+        out += of_plan(points(plan), max(begins, sure(plan["time"])), min(ends, following))
     return tuple(out)
 
 
@@ -36,15 +35,15 @@ def planned_charge(row: VehicleRow, plans: Sequence[Doc], now: datetime, ends: d
     if departure is None or plan is None or row.soc is None or departure.final:
         return ()
     last = plan.get("soc_at_deadline")
-    steps = of_plan([(sure(s["at"]), float(s["kw"])) for s in plan["steps"]], now, min(ends, departure.departs))
+    steps = of_plan(points(plan), now, min(ends, departure.departs))
     total = sum(s.kw * (s.ends - s.begins).total_seconds() for s in steps)
     if last is None or not total:
         return ()
-    points, given = [Charge(now, row.soc)], 0.0
+    charges, given = [Charge(now, row.soc)], 0.0
     for step in steps:
         given += step.kw * (step.ends - step.begins).total_seconds()
-        points.append(Charge(step.ends, min(1.0, row.soc + (last - row.soc) * given / total)))
-    return tuple(points)
+        charges.append(Charge(step.ends, min(1.0, row.soc + (last - row.soc) * given / total)))
+    return tuple(charges)
 
 
 def inputs(need: Doc | None) -> tuple[Row, ...]:

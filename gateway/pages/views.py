@@ -8,22 +8,37 @@ from datetime import date, datetime
 from core.messages.incident import Severity
 from core.messages.readiness import State
 
+Reading = tuple[datetime, float]
+"""When, and how many kW."""
+
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """From `begins` to `ends`, half-open, so many kW."""
+class Span:
+    """From `begins` to `ends`, half-open."""
 
     begins: datetime
     ends: datetime
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether the moment lies in it."""
+        return self.begins <= moment < self.ends
+
+    def meets(self, begins: datetime, ends: datetime) -> bool:
+        """Whether it shares some time with a window."""
+        return self.begins < ends and self.ends > begins
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Span):
+    """So many kW."""
+
     kw: float
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Span):
     """One step of the site's limit, and who set it, in a person's words (`grid operator, by OSCP`)."""
 
-    begins: datetime
-    ends: datetime
     kw: float
     source: str
     fallback: bool = False
@@ -36,11 +51,9 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Span):
     """A time without measured values, and why; `assumed_kw` is what a silent station counts with."""
 
-    begins: datetime
-    ends: datetime
     reason: str
     assumed_kw: float | None = None
 

@@ -93,9 +93,13 @@ def import_sentence(kw: float | None, limit: Limit | None, zone: str, now: datet
     """Like `Import 230 of 260 kW until 04:30, grid operator`."""
     if limit is None:
         return f"Import {words.amount(kw, 'kW')}; no limit is known yet."
-    had = words.amount(kw, "kW").removesuffix(f"{words.NBSP}kW")
     until = f" until {words.moment(limit.ends, zone, now=now)}"
-    return f"Import {had} of {words.amount(limit.kw, 'kW')}{until}, {limit_words(limit, zone, kw=False)}."
+    return f"Import {_of(kw, limit)}{until}, {limit_words(limit, zone, kw=False)}."
+
+
+def _of(kw: float | None, limit: Limit) -> str:
+    """`230 of 260 kW`."""
+    return f"{words.amount(kw, 'kW').removesuffix(f'{words.NBSP}kW')} of {words.amount(limit.kw, 'kW')}"
 
 
 def night_sentence(view: NightView) -> str:
@@ -129,9 +133,8 @@ def _last(view: NightView) -> float | None:
 def _highest(view: NightView) -> str:
     top = max(view.imported, key=lambda s: s.kw)
     limit = limit_at(view.limits, top.begins)
-    of = f" of {words.amount(limit.kw, 'kW')}" if limit else ""
-    had = words.amount(top.kw, "kW").removesuffix(f"{words.NBSP}kW") if limit else words.amount(top.kw, "kW")
-    return f"Highest tonight {had}{of} at {clock(top.begins, view.zone)}."
+    had = _of(top.kw, limit) if limit else words.amount(top.kw, "kW")
+    return f"Highest tonight {had} at {clock(top.begins, view.zone)}."
 
 
 def spoken(departure: Departure, zone: str) -> str:

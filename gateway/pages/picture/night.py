@@ -235,7 +235,7 @@ def _label(label: Label) -> str:
 def _excess_names(view: NightView, on: Scale) -> str:
     out = ""
     for excess in excesses(view.imported, view.limits, view.now):
-        top = max(s.kw for s in view.imported if s.begins < excess.ends and s.ends > excess.begins)
+        top = max(s.kw for s in view.imported if s.meets(excess.begins, excess.ends))
         y = max(TOP + 11.0, on.y(top) - 22)
         at = on.x(excess.begins)
         way = "end" if at > 0.7 else ""
