@@ -82,10 +82,6 @@ class Topology:
                 steps.append((moment, kw))
         return tuple(steps)
 
-    def reserve_over(self, begins: datetime, ends: datetime) -> float:
-        """The largest reserve within a half-open window (kW)."""
-        return max(kw for _, kw in self.reserve_steps(begins, ends))
-
     def _reserve_moments(self, begins: datetime, ends: datetime) -> list[datetime]:
         """Moments within (begins, ends) where the reserve may step; around a change of the zone's offset each quarter hour."""
         zone = ZoneInfo(self.zone)

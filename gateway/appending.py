@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from core.messages import Message, Position, compose, identify
@@ -36,7 +35,6 @@ class GatewayJournal:
         self._gateway = gateway
         self._epoch = epoch
         self._writers: dict[str, Writer] = {}
-        self._opening = asyncio.Lock()
         self._controllers: dict[str, SiteController] = {}
         self.appended: list[Callable[[Sequence[Message]], None]] = []
         """Called with what became durable; used by counters and by the demo's account of what was acknowledged."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 _SAFE = re.compile(r"[A-Za-z0-9._-]")
-_SENSITIVE = re.compile(r"(?i)(authorization|cookie|token|password|secret)")
 
 
 class FileSecrets:
@@ -121,8 +120,3 @@ def write_durably(path: Path, value: bytes, mode: int = 0o600) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def redact(values: Mapping[str, str]) -> dict[str, str]:
-    """Headers or parameters as they may be logged: what names a credential is replaced by `***`."""
-    return {key: "***" if _SENSITIVE.search(key) else value for key, value in values.items()}

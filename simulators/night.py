@@ -44,7 +44,6 @@ class Stay:
     station: str
     plugged: datetime
     departure: datetime
-    soc_on_arrival: float
     soc_at_departure: float
     soc_goal: float
     delivered_kwh: float
@@ -75,8 +74,6 @@ class NightResult:
     verdict: Verdict
     limits: tuple[InForce, ...]
     counts: Mapping[str, int]
-    told: tuple[str, ...]
-    """What the hub told the grid operator, action by action."""
     problems: tuple[str, ...]
     """Conversations that broke off, with the step that failed."""
 
@@ -108,7 +105,6 @@ class _Night:
             visit.station,
             visit.arrives,
             visit.departs,
-            visit.soc,
             battery.soc,
             visit.goal,
             outlet.register_kwh - before,
@@ -150,7 +146,6 @@ class _Night:
             judge(drawn, building, limits, scenario.begin),
             _stretches(limits, scenario.begin),
             {name: self.fleet.count(name) for name in names},
-            tuple(action for _, action, _ in self.dso.received),
             tuple(self.problems + ([f"grid operator: {broken}"] if broken else [])),
         )
 

@@ -83,10 +83,6 @@ class Visit:
         """Its battery on arrival."""
         return Battery(self.type.capacity_kwh, self.soc, self.curve, self.type.eta)
 
-    def need_kwh(self) -> float:
-        """Energy at the plug from arrival to its goal."""
-        return max(0.0, (self.goal - self.soc) * self.type.capacity_kwh / self.type.eta)
-
 
 @dataclass(frozen=True)
 class Scenario:

@@ -72,7 +72,6 @@ class StationState:
     station: str
     connection: Connection | None = None
     lost_at: datetime | None = None
-    lost_by: str = ""
     wish: Message | None = None
     """The last `command.wished`."""
     possible: tuple[Possible, ...] = ()
@@ -117,12 +116,12 @@ def _gateway_started(state: Dispatch, message: Message, body: GatewayStarted) ->
 
 
 def _lost(known: StationState, message: Message) -> StationState:
-    return replace(known, connection=None, lost_at=message.time, lost_by=message.id)
+    return replace(known, connection=None, lost_at=message.time)
 
 
 def _connected(known: StationState, message: Message, body: StationConnected, guard: timedelta) -> StationState:
     connection = Connection(body.gateway, body.epoch, body.connection, message.time, message.id)
-    return replace(known, connection=connection, lost_at=None, lost_by="")
+    return replace(known, connection=connection, lost_at=None)
 
 
 def _disconnected(known: StationState, message: Message, body: StationDisconnected, guard: timedelta) -> StationState:

@@ -7,8 +7,6 @@ from typing import ClassVar, Literal
 
 from core.messages.base import Body, Message, Plain, Problem, Utc
 
-Money = Decimal
-
 
 class PricedLine(Plain):
     """One part of a record: energy of one tariff period."""

@@ -49,9 +49,7 @@ class Api:
 
     models: ReadModels
     reads: Reads
-    acts: Acts
     schedules: Schedules
-    events: Events
     endpoints: Sequence[Endpoint]
 
     async def close(self) -> None:
@@ -85,7 +83,7 @@ async def mount(hub: Hub) -> Api:
     served += _machines(served)
     mount_all(hub.http, served)
     hub.http.stream(f"{BASE}/events", events.stream, mount="api")
-    return Api(models, reads, acts, schedules, events, served)
+    return Api(models, reads, schedules, served)
 
 
 def _lagging(hub: Hub, models: ReadModels) -> str | None:

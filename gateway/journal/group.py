@@ -38,7 +38,6 @@ class Ack:
     """The store's answer."""
 
     seq: int
-    duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class MemoryLog:
         if self._ends.get(subject, 0) != expected:
             raise Stale(f"wrong last sequence: {self._ends.get(subject, 0)}")
         if id in self._ids:
-            return Ack(self._ids[id], duplicate=True)
+            return Ack(self._ids[id])
         if len(body) > self._room:
             raise Full("the journal is full; next: raise `journal.max_bytes` and restart")
         self._room -= len(body)

@@ -294,7 +294,7 @@ def _ack(data: bytes) -> Ack:
     answer = json.loads(data)
     error = answer.get("error")
     if error is None:
-        return Ack(int(answer["seq"]), bool(answer.get("duplicate")))
+        return Ack(int(answer["seq"]))
     code, text = error.get("err_code", 0), error.get("description", "")
     if code == WRONG_SEQUENCE:
         raise Stale(text)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,7 +21,6 @@ from gateway.pages.words import STATES
 BEAT_S, SAY_S = 10.0, 10.0
 STREAMS = 500
 Make = Callable[[HttpRequest, Asked], Awaitable[tuple[Page, int]]]
-States = Mapping[str, str]
 
 
 class Live:

@@ -151,7 +151,6 @@ class NowView:
     zone: str
     now: datetime
     import_kw: float | None = None
-    import_at: datetime | None = None
     limit: Limit | None = None
     departures: tuple[Departure, ...] = ()
     incidents: tuple[Incident, ...] = ()

@@ -17,7 +17,7 @@ from core.messages.station import StationConnected, StationDisconnected
 from core.ports import KnownStation, NotStored, Ports
 from protocols.adapter import Health, PeerHealth
 from protocols.common.seal import site_key
-from protocols.ocpp.calls import Command, Outcome
+from protocols.ocpp.calls import Command
 from protocols.ocpp.connection import Connection
 from protocols.ocpp.dialect import Dialect, Doubt, Phrase
 from protocols.ocpp.inbound import Inbound
@@ -96,19 +96,7 @@ class OcppAdapter:
         addresses = tuple(_address(s.getsockname()) for server in self._servers for s in server.sockets)
         return Health(peers, addresses)
 
-    # -- acts -------------------------------------------------------------------------------------------------------
-
-    async def request_start(self, station: str, evse: int, token: str, cause: str = "") -> Outcome:
-        """Start a transaction from afar; `cause` is the id of the `command.requested` that asks for it."""
-        return await self._act(station, *self._starting(evse, token, cause))
-
-    async def request_stop(self, station: str, transaction: str, cause: str = "") -> Outcome:
-        """Stop a transaction from afar."""
-        return await self._act(station, *_stopping(transaction, cause))
-
-    async def _act(self, name: str, phrase: Callable[[Connection], Phrase], command: Command) -> Outcome:
-        station = self._stations.get(name)
-        return "unanswered" if station is None else await station.act(phrase, command)
+    # -- requests ---------------------------------------------------------------------------------------------------
 
     def _starting(self, evse: int, token: str, cause: str) -> tuple[Callable[[Connection], Phrase], Command]:
         number = next(self._connections)

@@ -14,7 +14,7 @@ from core.messages.command import CommandConfirmed
 from core.messages.session import SessionMetered
 from core.messages.station import StationSeen
 from core.ports import KnownStation, NotStored, Ports, Wish
-from protocols.ocpp.calls import KEPT_CALLS, Caller, Command, Outcome, Reply, Told
+from protocols.ocpp.calls import KEPT_CALLS, Caller, Command, Told
 from protocols.ocpp.connection import Arrived, Connection
 from protocols.ocpp.dialect import Phrase
 from protocols.ocpp.jobs import Check, Clear, Job, Judged, Satisfied, Send, Stop
@@ -30,18 +30,12 @@ TELL_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A remote start or stop that somebody waits for."""
+    """A remote start or stop."""
 
     phrase: Callable[[Connection], Phrase]
     command: Command
-    done: asyncio.Future[Outcome]
     expires: datetime | None = None
     """From then on it is not sent any more."""
-
-    def settle(self, outcome: Outcome) -> None:
-        """Tell whoever waits, if somebody still does."""
-        if not self.done.done():
-            self.done.set_result(outcome)
 
 
 class Station:
@@ -64,7 +58,6 @@ class Station:
         self._told: dict[str, tuple[datetime, int]] = {}
         self._ready = False
         self._chores: deque[Callable[[Connection], Phrase]] = deque()
-        self._acts: deque[Act] = deque()
         self._request: Act | None = None
         self._asked = ""
         """The last request that was taken up."""
@@ -182,20 +175,11 @@ class Station:
         self._late.append((call, arrived))
         self.poke()
 
-    async def act(self, phrase: Callable[[Connection], Phrase], command: Command) -> Outcome:
-        """Have a start or stop sent before anything else; how it ended."""
-        act = Act(phrase, command, asyncio.get_running_loop().create_future())
-        if self.connection is None:
-            return "unanswered"
-        self._acts.append(act)
-        self.poke()
-        return await act.done
-
     def ask(self, phrase: Callable[[Connection], Phrase], command: Command, expires: datetime | None) -> None:
-        """As `act`, for a request that nobody waits for: the newest counts, once, as soon as the station can be asked."""
+        """Have a start or stop sent before any profile: the newest counts, once, as soon as the station can be asked."""
         if command.wish != self._asked:
             self._asked = command.wish
-            self._request = Act(phrase, command, asyncio.get_running_loop().create_future(), expires)
+            self._request = Act(phrase, command, expires)
             self.poke()
 
     def poke(self) -> None:
@@ -216,12 +200,7 @@ class Station:
 
     async def run(self) -> None:
         """Wait for something to do, take a turn, do it; until cancelled."""
-        try:
-            await self._live(f"ocpp:{self.id}")
-        finally:
-            self._give_up()
-
-    async def _live(self, who: str) -> None:
+        who = f"ocpp:{self.id}"
         while True:
             await self._idle(who)
             await self.ports.clock.sleep_until(self.ports.clock.now(), who)
@@ -266,26 +245,24 @@ class Station:
         return connection.opened + timedelta(seconds=self.settings.boot_wait_s)
 
     async def _work(self) -> None:
-        """Acts first, then profiles, then the rest; one call after the other while there is anything to do."""
+        """What was asked for first, then profiles, then the rest; one call after the other while there is anything to do."""
         while self._late:
             await self.calls.settle_late(self.connection, *self._late.popleft())
         while (connection := self.connection) is not None:
             if not await self._step(connection):
                 return
-        self._give_up()
 
     async def _step(self, connection: Connection) -> bool:
         """Do what comes next; False where nothing does."""
         now = self.ports.clock.now()
-        if self._acts:
-            await self._do(connection, self._acts.popleft())
-        elif not self._ready and now < self._boot_due(connection):
+        if not self._ready and now < self._boot_due(connection):
             return False
-        elif not self._ready:
+        if not self._ready:
             await self._first_words(connection)
         elif (request := self._request) is not None:
             self._request = None
-            await self._do(connection, request)
+            if request.expires is None or now < request.expires:
+                await self._say(connection, request.phrase(connection), request.command)
         elif (job := self.wishes.next(now)) is not None:
             await self._perform(connection, job)
         elif self._chores:
@@ -293,20 +270,6 @@ class Station:
         else:
             return False
         return True
-
-    async def _do(self, connection: Connection, act: Act) -> None:
-        outcome: Outcome = "unanswered"
-        if act.expires is not None and self.ports.clock.now() >= act.expires:
-            act.settle(outcome)
-            return
-        try:
-            outcome = (await self._say(connection, act.phrase(connection), act.command)).outcome
-        finally:
-            act.settle(outcome)
-
-    def _give_up(self) -> None:
-        while self._acts:
-            self._acts.popleft().settle("unanswered")
 
     async def _first_words(self, connection: Connection) -> None:
         """Nothing was heard since the connection opened: ask for a boot, and go on either way."""
@@ -333,9 +296,9 @@ class Station:
                 body = CommandConfirmed(wish=job.wish.id, purpose="default", installed=job.installed)
                 await self.calls.tell(connection, [Told(body, 0, (job.wish.id, *self._slot_facts()))])
 
-    async def _say(self, connection: Connection, phrase: Phrase, command: Command | None = None) -> Reply:
+    async def _say(self, connection: Connection, phrase: Phrase, command: Command | None = None) -> None:
         """A call that installs and reads back nothing."""
-        return await self.calls.exchange(connection, phrase, command, None)
+        await self.calls.exchange(connection, phrase, command, None)
 
     async def _send(self, connection: Connection, job: Send) -> None:
         command = Command(self._wish_id, job.target.purpose, job.target.evse, (job.profile.installed,))

@@ -19,8 +19,6 @@ class Label:
     x: float
     y: float
     width: str
-    pixels: float
-    """What the text takes."""
     hue: str
     planned: bool
 
@@ -38,7 +36,7 @@ def place(
         spot = _spot(tops, floors, first, last, pixels, on, start)
         if spot:
             x, y, width = spot
-            found.append(Label(name, x, y, width, pixels, hue, planned))
+            found.append(Label(name, x, y, width, hue, planned))
     return found
 
 

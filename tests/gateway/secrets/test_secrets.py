@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.secrets import FileSecrets, redact
+from gateway.secrets import FileSecrets
 
 
 def test_what_was_put_is_there_after_a_restart_in_a_file_for_one_user(tmp_path: Path) -> None:
@@ -92,8 +92,3 @@ def test_no_name_leaves_the_folder_and_no_two_names_meet(
     assert first.parent == second.parent == tmp_path_factory.getbasetemp() / "secrets"
     assert first != second
     assert first.name not in {".", ".."}
-
-
-def test_headers_that_carry_credentials_are_not_logged() -> None:
-    told = redact({"Authorization": "Basic abc", "Cookie": "x", "X-Token": "y", "Content-Type": "application/json"})
-    assert told == {"Authorization": "***", "Cookie": "***", "X-Token": "***", "Content-Type": "application/json"}

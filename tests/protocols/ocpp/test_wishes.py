@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from core.messages.command import CommandRequested
+from core.ports import Request
 from protocols.ocpp.adapter import OcppAdapter
 from protocols.ocpp.settings import Quirks
 from tests.protocols.ocpp.conftest import Hub, settings
@@ -34,6 +37,17 @@ async def begin(peer: Peer, hub: Hub) -> str:
     }
     await peer.call("TransactionEvent", {**event, "evse": {"id": 1, "connectorId": 1}})
     return "T1"
+
+
+def ask(hub: Hub, id: str, body: CommandRequested, station: str = "CP1") -> None:
+    """What the core asks for, at EVSE 1."""
+    hub.world.desired.asked.put_nowait(Request("depot", station, 1, id, body))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.005)
 
 
 def steps(hub: Hub, wish: str = "") -> list[tuple[str, str]]:
@@ -375,11 +389,15 @@ async def test_a_transaction_can_be_started_and_stopped_from_afar(hub: Hub, vers
     profiles = Profiles(version)
     peer = await hub.peer(version=version, answer=profiles)
     await peer.boot()
-    assert await hub.adapter.request_start("CP1", 1, "BUS-142", "cause") == "accepted"
     profiles.override["RemoteStopTransaction"] = profiles.override["RequestStopTransaction"] = [{"status": "Rejected"}]
-    assert await hub.adapter.request_stop("CP1", "17") == "rejected"
-    assert await hub.adapter.request_stop("CP2", "17") == "unanswered"
-    assert {("sent", "start"), ("accepted", "start"), ("sent", "stop"), ("rejected", "stop")} <= set(steps(hub))
+    ask(hub, "s1", CommandRequested(act="start", token="BUS-142"))
+    await until(lambda: steps(hub, "s1") == [("sent", "start"), ("accepted", "start")])
+    ask(hub, "s2", CommandRequested(act="stop", transaction="17"))
+    await until(lambda: steps(hub, "s2") == [("sent", "stop"), ("rejected", "stop")])
+    ask(hub, "s3", CommandRequested(act="stop", transaction="17"), "CP2")
+    ask(hub, "s4", CommandRequested(act="stop", transaction="17"))
+    await until(lambda: len(steps(hub, "s4")) == 2)
+    assert steps(hub, "s3") == []
     await peer.close()
 
 
@@ -400,7 +418,9 @@ async def test_two_profiles_are_never_open_at_once(hub: Hub) -> None:
     peer: Peer = await hub.peer()
     peer.answer = lambda action, payload: tasks.append(asyncio.create_task(slow(peer.calls[-1])))
     await peer.boot()
-    await asyncio.gather(*(hub.adapter.request_start("CP1", 1, "BUS-142", f"c{n}") for n in range(5)))
+    for number in range(5):
+        ask(hub, f"c{number}", CommandRequested(act="start", token="BUS-142"))
+        await until(lambda of=f"c{number}": ("sent", "start") in steps(hub, of))
     await hub.world.journal.until("command.confirmed", 2)
     assert most == 1
     await peer.close()
