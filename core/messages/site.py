@@ -148,7 +148,6 @@ class Policies(Plain):
     """Allowance for each depot leg that a feed does not state."""
     eta_charger: Annotated[float, Field(gt=0, le=1)] = 0.94
     carbon_kg_per_kwh: Annotated[float, Field(ge=0)] = 0.35
-    min_charge_kw: Kw = 0.0
 
 
 class SiteConfig(Plain):

@@ -78,7 +78,6 @@ WORDS: Mapping[str, str] = {
     "Policies.default_deadrun_km": "Allowance for each depot leg that a feed does not state, km.",
     "Policies.eta_charger": "Part of the energy drawn from the grid that arrives at the plug, 0..1.",
     "Policies.carbon_kg_per_kwh": "Carbon per kWh drawn, kg.",
-    "Policies.min_charge_kw": "Least power that a charger is given when it charges at all, kW.",
 }
 """By model and field. A field without words turns a test red."""
 
