@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from immutables import Map
@@ -15,6 +15,7 @@ from immutables import Map
 from core.messages.site import Node, Reserve, SiteConfig, Station, VehicleType
 from core.messages.station import StationAdmitted
 
+T = TypeVar("T")
 _QUARTER = timedelta(minutes=15)
 
 
@@ -148,7 +149,8 @@ def _quarters(begins: datetime, ends: datetime) -> Iterator[datetime]:
         moment += _QUARTER
 
 
-def _doubles(values: Iterable[Any]) -> list[Any]:
+def doubles(values: Iterable[T]) -> list[T]:
+    """What occurs more than once, in order."""
     return [v for v, n in Counter(values).items() if n > 1]
 
 
@@ -163,10 +165,10 @@ def _identities(config: SiteConfig) -> Iterator[Fault]:
         "meters": [m.id for m in config.meters],
     }
     for where, ids in lists.items():
-        for double in _doubles(ids):
+        for double in doubles(ids):
             yield Fault(f"{where}.{double}", f"the id {double!r} is declared twice", "rename or remove one of them")
     for kind in ("tokens", "evccids"):
-        for double in _doubles(t for v in config.vehicles for t in set(getattr(v, kind))):
+        for double in doubles(t for v in config.vehicles for t in set(getattr(v, kind))):
             yield Fault("vehicles", f"two vehicles share {double!r} in {kind}", "give it to one vehicle only")
     yield from _connectors(config)
 
@@ -176,11 +178,11 @@ def _connectors(config: SiteConfig) -> Iterator[Fault]:
         where = f"stations.{station.id}"
         if not station.connectors:
             yield Fault(where, "it has no connector", "declare at least one with its max_kw")
-        for evse, connector in _doubles((c.evse, c.connector) for c in station.connectors):
+        for evse, connector in doubles((c.evse, c.connector) for c in station.connectors):
             what = f"connector {connector} of EVSE {evse} is declared twice"
             yield Fault(where, what, "number the connectors differently")
     bays = {(s.id, c.evse, c.name) for s in config.stations for c in s.connectors if c.name}
-    for double in _doubles(name for _, _, name in bays):
+    for double in doubles(name for _, _, name in bays):
         yield Fault("stations", f"two bays are called {double!r}", "give each bay a name of its own")
 
 

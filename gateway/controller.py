@@ -20,6 +20,7 @@ from core.site import MOST, Memo, SiteState, decide, fold, next_deadline
 from core.starts import waiting
 from gateway.desired import LocalDesired, request_of
 from gateway.journal.log import Fenced, Log, Record, TooLarge, Writer
+from gateway.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class SiteController:
         self._memo = Memo()
         self._records: deque[Record] = deque()
         self._arrived = asyncio.Event()
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting = Waiting()
         self._settled = 0
         self._seen = 0
         self._rested = clock.now()
@@ -168,19 +169,11 @@ class SiteController:
         if self._lost or seq <= self._failed:
             raise NotStored(str(self.trouble))
         if seq > self._settled:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((seq, future))
-            await future
+            await self._waiting.until(seq)
 
     def _abandon(self) -> None:
         """Nobody waits for a controller that has ended: what it was to fold is stored, but nothing follows any more."""
-        self._release(NotStored(f"the controller of {self.site} has ended; next: see the log"))
-
-    def _release(self, error: NotStored) -> None:
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_exception(error)
-        self._waiting.clear()
+        self._waiting.fail(NotStored(f"the controller of {self.site} has ended; next: see the log"))
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -221,7 +214,7 @@ class SiteController:
         self._memo, self._failed = Memo(), self._seen
         told = f"{type(error).__name__}: {error}"[:500]
         known, self.trouble = self.trouble, f"the site {self.site} is not controlled: {told}; next: see `busbar doctor`"
-        self._release(NotStored(self.trouble))
+        self._waiting.fail(NotStored(self.trouble))
         if known == self.trouble:
             return
         logger.error("%s", self.trouble, exc_info=error)
@@ -310,7 +303,7 @@ class SiteController:
     def _hold_back(self, error: NotStored) -> None:
         """The journal takes nothing now: nothing new is wished until it does."""
         self.trouble, self._failed = f"the decision of {self.site} is not stored: {error}", self._seen
-        self._release(NotStored(self.trouble))
+        self._waiting.fail(NotStored(self.trouble))
         logger.warning("%s", self.trouble)
 
     async def _read_back(self, seq: int) -> None:
@@ -323,8 +316,4 @@ class SiteController:
 
     def _settle(self) -> None:
         self._settled = self._seen
-        due = [future for seq, future in self._waiting if seq <= self._settled]
-        self._waiting = [(seq, future) for seq, future in self._waiting if seq > self._settled]
-        for future in due:
-            if not future.done():
-                future.set_result(None)
+        self._waiting.reached(self._settled)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from core.directory import Directory
 from core.directory import fold as fold_directory
 from gateway.journal.log import Log, Record
+from gateway.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ class Feed:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._followers: list[Follower] = []
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting = Waiting()
         self._task: asyncio.Task[None] | None = None
         self.trouble: str | None = None
         """What a follower failed at last."""
@@ -51,9 +52,7 @@ class Feed:
     async def reached(self, seq: int) -> None:
         """Return when the record `seq` was handed out."""
         if seq > self.seq:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((seq, future))
-            await future
+            await self._waiting.until(seq)
 
     async def stop(self) -> None:
         """Stop reading."""
@@ -70,7 +69,7 @@ class Feed:
         self.seq, self.last = record.seq, record
         for follower in self._followers:
             self._guarded(getattr(follower, "__qualname__", str(follower)), follower, record)
-        self._release()
+        self._waiting.reached(self.seq)
 
     def _fold_directory(self, record: Record) -> None:
         for message in record.messages:
@@ -83,10 +82,3 @@ class Feed:
         except Exception as error:  # because: whoever follows may have a defect; the feed is everybody's
             self.trouble = f"{name} failed at record {record.seq}: {error!r}; next: restart the hub, see the log"
             logger.exception("%s", self.trouble)
-
-    def _release(self) -> None:
-        due = [future for seq, future in self._waiting if seq <= self.seq]
-        self._waiting = [(seq, future) for seq, future in self._waiting if seq > self.seq]
-        for future in due:
-            if not future.done():
-                future.set_result(None)

@@ -11,7 +11,7 @@ from immutables import Map
 
 from core.messages import Message, Physical
 from core.messages.incident import Severity
-from core.messages.readiness import ReadinessAssessed
+from core.messages.readiness import ReadinessAssessed, assessed
 from core.messages.reasons import REASONS
 from core.messages.site import SiteConfig
 from core.sessions import Plug
@@ -123,9 +123,3 @@ def severity_of(kind: str, touched: list[ReadinessAssessed], now: datetime) -> S
 def edges(touched: list[ReadinessAssessed]) -> tuple[datetime, ...]:
     """When severity or the touched departures change by time alone."""
     return tuple(m for body in touched for m in (body.departs - CRITICAL_WITHIN, body.departs))
-
-
-def assessed(message: Message) -> ReadinessAssessed:
-    """The body of a `readiness.assessed`."""
-    assert isinstance(message.body, ReadinessAssessed)
-    return message.body

@@ -9,12 +9,12 @@ from typing import Any
 from core.incidents.conditions import (
     Condition,
     World,
-    assessed,
     edges,
     severity_of,
 )
 from core.incidents.facts import Facts
 from core.messages import Message
+from core.messages.readiness import assessed
 from core.messages.reasons import REASONS
 
 FORGOTTEN = timedelta(hours=1)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from core.messages.base import Body, Plain, Problem, Utc
+from core.messages.base import Body, Message, Plain, Problem, Utc
 from core.messages.site import Fraction, Kwh
 
 State = Literal["on_track", "at_risk", "unknown", "met", "departed_short", "missed"]
@@ -39,3 +39,9 @@ class ReadinessAssessed(Body):
     ready_at: Utc | None = None
     slack_s: int | None = None
     short_kwh: Kwh = 0.0
+
+
+def assessed(message: Message) -> ReadinessAssessed:
+    """The body of a `readiness.assessed`."""
+    assert isinstance(message.body, ReadinessAssessed)
+    return message.body

@@ -11,7 +11,7 @@ from immutables import Map
 
 from core.messages import Message, Physical
 from core.messages.incident import IncidentOpened, IncidentUpdated
-from core.messages.readiness import ReadinessAssessed, Reason, State
+from core.messages.readiness import ReadinessAssessed, Reason, State, assessed
 from core.messages.reasons import REASONS, ranked, slots
 from core.messages.requirement import RequirementComputed, RequirementWithdrawn
 from core.messages.scribe import Scribe
@@ -68,7 +68,7 @@ def waiting(state: ReadinessState) -> list[Message]:
 
 def _needed(state: ReadinessState, message: Message, key: Key) -> ReadinessState:
     known, before = state.last.get(key), state.needs.get(key)
-    if (known is not None and _body(known).final) or (before is not None and message.time < before.time):
+    if (known is not None and assessed(known).final) or (before is not None and message.time < before.time):
         return state
     return replace(state, needs=state.needs.set(key, message))
 
@@ -76,7 +76,7 @@ def _needed(state: ReadinessState, message: Message, key: Key) -> ReadinessState
 def _withdrawn(state: ReadinessState, key: Key) -> ReadinessState:
     known = state.last.get(key)
     needs = _without(state.needs, [key])
-    if known is None or _body(known).final:
+    if known is None or assessed(known).final:
         return state if needs is state.needs else replace(state, needs=needs)
     return replace(state, last=state.last.delete(key), needs=needs)
 
@@ -84,9 +84,9 @@ def _withdrawn(state: ReadinessState, key: Key) -> ReadinessState:
 def _assessment(state: ReadinessState, message: Message, body: ReadinessAssessed) -> ReadinessState:
     key = (body.vehicle, body.departs.isoformat())
     known = state.last.get(key)
-    if known is not None and (_body(known).final or message.time < known.time):
+    if known is not None and (assessed(known).final or message.time < known.time):
         return state
-    old = [k for k, m in state.last.items() if _body(m).departs < message.time - KEPT]
+    old = [k for k, m in state.last.items() if assessed(m).departs < message.time - KEPT]
     needs = _without(state.needs, [*old, key] if body.final else old)
     return replace(state, last=_without(state.last.set(key, message), old), needs=needs)
 
@@ -103,10 +103,10 @@ def decide(
     """Write `readiness.assessed` for every departure whose state, primary reason, goal or figures moved."""
     for subject in subjects:
         last = state.last.get(_key(subject))
-        if last is not None and _body(last).final:
+        if last is not None and assessed(last).final:
             continue
         body = assess(subject, config, now, last)
-        if last is None or _moved(_body(last), body):
+        if last is None or _moved(assessed(last), body):
             scribe.write(body, at=_at(subject), causes=_causes(subject))
 
 
@@ -117,7 +117,7 @@ def next_deadline(
     moments: list[datetime] = []
     for subject in subjects:
         last = state.last.get(_key(subject))
-        if last is not None and _body(last).final:
+        if last is not None and assessed(last).final:
             continue
         departs = requirement_of(subject).departs
         moments += [
@@ -126,7 +126,7 @@ def next_deadline(
             departs + GIVEN_UP,
             *changes(subject, profile(subject, config), config.policies),
         ]
-        if last is not None and (since := _recovering(_body(last))):
+        if last is not None and (since := _recovering(assessed(last))):
             moments.append(since + HYSTERESIS)
     return min((m for m in moments if m > now), default=None)
 
@@ -194,9 +194,9 @@ def _steadied(
     state: State, codes: tuple[str, ...], last: Message | None, now: datetime
 ) -> tuple[State, tuple[str, ...], datetime | None]:
     """Hold a recovery back until it has lasted; everything else passes at once."""
-    if state != "on_track" or last is None or _body(last).state not in ("at_risk", "missed"):
+    if state != "on_track" or last is None or assessed(last).state not in ("at_risk", "missed"):
         return state, codes, None
-    since = _recovering(_body(last))
+    since = _recovering(assessed(last))
     if since is not None and now >= since + HYSTERESIS:
         return state, codes, None
     return "at_risk", ("recovering",), since or now
@@ -216,7 +216,7 @@ def _outcome(
 ) -> ReadinessAssessed:
     """Met, departed short or missed by the charge at unplugging; unknown where nobody can say."""
     need = requirement_of(subject)
-    before = None if last is None else _body(last)
+    before = None if last is None else assessed(last)
     trusted = (before is not None and before.state == "met") or _fresh(subject, stale)
     state: State = _by_charge(outlook.soc, need) if outlook.known and trusted else "unknown"
     if _missed_its_time(subject, last):
@@ -231,7 +231,7 @@ def _outcome(
 def _missed_its_time(subject: Subject, last: Message | None) -> bool:
     """Whether it was missed when its time had come: what is charged later does not change that."""
     departs = requirement_of(subject).departs
-    return last is not None and _body(last).state == "missed" and last.time >= departs
+    return last is not None and assessed(last).state == "missed" and last.time >= departs
 
 
 def _given_up(subject: Subject, outlook: Outlook, state: State, codes: tuple[str, ...]) -> ReadinessAssessed:
@@ -349,11 +349,6 @@ def _touches(kind: str) -> bool:
 
 def _incident(message: Message) -> IncidentOpened | IncidentUpdated | None:
     return message.body if isinstance(message.body, IncidentOpened | IncidentUpdated) else None
-
-
-def _body(message: Message) -> ReadinessAssessed:
-    assert isinstance(message.body, ReadinessAssessed)
-    return message.body
 
 
 def _key(subject: Subject) -> Key:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.messages import Message, Position
-from core.messages.readiness import ReadinessAssessed, State
+from core.messages.readiness import ReadinessAssessed, State, assessed
 from core.messages.reasons import next_step, sentence
 from core.site import SiteState, decide, fold
 
@@ -42,13 +42,8 @@ def lowered(state: SiteState, fact: Message, now: datetime, zone: str) -> tuple[
     for key, message in after.readiness.last.items():
         known = state.readiness.last.get(key)
         if known is not None and known is not message:
-            found += _compared(_body(known), _body(message), zone, now)
+            found += _compared(assessed(known), assessed(message), zone, now)
     return tuple(sorted(found, key=lambda one: (one.departs, one.vehicle)))
-
-
-def _body(message: Message) -> ReadinessAssessed:
-    assert isinstance(message.body, ReadinessAssessed)
-    return message.body
 
 
 def _compared(before: ReadinessAssessed, after: ReadinessAssessed, zone: str, now: datetime) -> list[Lowered]:

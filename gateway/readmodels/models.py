@@ -23,6 +23,7 @@ from gateway.readmodels.located import located
 from gateway.readmodels.rows import Rows, keep_first, stamp, upsert
 from gateway.readmodels.tables import CONCEPTS, COORDINATES, METADATA, VERSION, checkpoint, messages
 from gateway.readmodels.takes import TAKES
+from gateway.waiting import Waiting
 
 _log = logging.getLogger("busbar.readmodels")
 BATCH = 200
@@ -53,7 +54,7 @@ class ReadModels:
         self._arrived = asyncio.Event()
         self._asked = asyncio.Event()
         """Somebody waits for rows."""
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting = Waiting()
         self._task: asyncio.Task[None] | None = None
         self.opened = False
         self.applied: list[Callable[[int], None]] = []
@@ -172,7 +173,7 @@ class ReadModels:
         self.seq = fresh[-1].seq
         moments = [message.recorded for record in fresh for message in record.messages]
         self.moment = max(moments + ([self.moment] if self.moment else []), default=None)
-        self._release()
+        self._waiting.reached(self.seq)
         for observer in self.applied:
             observer(self.seq)
 
@@ -199,27 +200,18 @@ class ReadModels:
         at = {"name": NAME, "seq": records[-1].seq, "version": VERSION}
         upsert(connection, checkpoint, [at], "name")
 
-    def _release(self) -> None:
-        due = [future for seq, future in self._waiting if seq <= self.seq]
-        self._waiting = [(seq, future) for seq, future in self._waiting if seq > self.seq]
-        for future in due:
-            if not future.done():
-                future.set_result(None)
-
     async def reached(self, seq: int, within_s: float) -> bool:
         """Whether the rows of that record are there, within so many seconds of wall time."""
         if seq <= self.seq:
             return True
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        entry = (seq, future)
-        self._waiting.append(entry)
+        future = self._waiting.until(seq)
         self._asked.set()
         try:
             await asyncio.wait_for(future, within_s)
         except TimeoutError:
             return False
         finally:
-            self._waiting = [waiting for waiting in self._waiting if waiting is not entry]
+            self._waiting.forget(future)
         return True
 
     async def rebuild(self, log: Log) -> dict[str, Any]:

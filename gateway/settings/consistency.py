@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
-from core.energy_system import Fault, faults
+from core.energy_system import Fault, doubles, faults
 from core.messages.site import SiteConfig
 from gateway.registry import AdapterMissing, find
 from gateway.settings.errors import Problem
@@ -29,10 +28,6 @@ def check(settings: HubSettings, places: Places) -> list[Problem]:
     return [Problem(places.where(at), what, step) for at, what, step in findings]
 
 
-def _repeated(ids: Iterable[str]) -> list[str]:
-    return [name for name, count in Counter(ids).items() if count > 1]
-
-
 def _hub(settings: HubSettings) -> Iterator[Finding]:
     homes: dict[str, set[str]] = {}
     for site in settings.sites:
@@ -47,7 +42,7 @@ def _hub(settings: HubSettings) -> Iterator[Finding]:
         "tls": [t.name for t in settings.tls],
     }
     for group, ids in groups.items():
-        for name in _repeated(ids):
+        for name in doubles(ids):
             yield (group,), f"`{name}` stands twice", "give each entry a name of its own"
 
 
