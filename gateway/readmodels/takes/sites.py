@@ -46,9 +46,9 @@ def _declared_stations(rows: Rows, message: Message, config: SiteConfig) -> None
 
 def _declared_vehicles(rows: Rows, message: Message, config: SiteConfig) -> None:
     declared = {vehicle.id for vehicle in config.vehicles}
-    for place, doc in list(rows.where("vehicles", site=message.site)):
+    for _, doc in list(rows.where("vehicles", site=message.site)):
         if doc["vehicle"] not in declared and doc["declared"]:
-            rows.put("vehicles", place, doc | {"declared": False})
+            vehicles.put(rows, doc | {"declared": False})
     for vehicle in config.vehicles:
         doc = vehicles.row(rows, message.site, vehicle.id)
         doc |= {"declared": True, "type": vehicle.type, "priority": vehicle.priority}

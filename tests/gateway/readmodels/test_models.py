@@ -14,6 +14,7 @@ from core.messages import Body, Message, Physical, compose, identify
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.gateway import GatewayStarted
 from core.messages.incident import IncidentOpened, IncidentResolved
+from core.messages.readiness import ReadinessAssessed
 from core.messages.session import SessionEnded, SessionMetered, SessionStarted
 from core.messages.site import Connector, Node, SiteConfig, SiteConfigured, Station, Vehicle, VehicleType
 from core.messages.station import ConnectorStatusChanged, StationConnected, StationDisconnected
@@ -163,6 +164,15 @@ async def test_a_vehicle_that_is_no_longer_declared_stays_known(kept: Kept) -> N
     await kept.write(*EVENING, say(config("BUS-1"), seconds=300))
     assert (await kept.one("vehicles", "depot|BUS-2"))["declared"] is False
     assert (await kept.one("vehicles", "depot|BUS-1"))["declared"] is True
+
+
+async def test_a_vehicle_that_is_no_longer_declared_keeps_its_place_in_the_order(kept: Kept) -> None:
+    soon, later = (
+        ReadinessAssessed(vehicle=bus, departs=at(hours * 3600), state="on_track", soc_goal=0.9)
+        for bus, hours in (("BUS-1", 5), ("BUS-2", 6))
+    )
+    await kept.write(*EVENING, say(later, seconds=200), say(soon, seconds=201), say(config("BUS-1"), seconds=300))
+    assert [row["vehicle"] for row in await kept.all("vehicles")] == ["BUS-1", "BUS-2"]
 
 
 async def test_the_end_of_an_older_connection_does_not_end_the_newer_one(kept: Kept) -> None:
