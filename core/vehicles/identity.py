@@ -63,7 +63,7 @@ def identify(
     times.update(word.vehicle for word in words.values())
     for bay, claim in claims.items():
         answers[bay] = _answer(claim, times)
-    _by_plan(answers, claims, config, departures)
+    _by_plan(answers, claims, departures)
     return answers
 
 
@@ -127,7 +127,6 @@ def _answer(claim: _Claims, times: Mapping[str, int]) -> Answer:
 def _by_plan(
     answers: dict[Bay, Answer],
     claims: Mapping[Bay, _Claims],
-    config: SiteConfig,
     departures: Sequence[Departure],
 ) -> None:
     """Match what is left: a silent plug-in with the only planned return that fits, and that return with no other."""

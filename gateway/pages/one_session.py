@@ -36,7 +36,7 @@ async def session_view(loader: Loader, site: str, session: str, now: datetime) -
     statements = (
         *_charging(doc, row["zone"], now),
         *_readiness(await _departure(loader, site, doc, now), counts.get("readiness.assessed", 0), row["zone"]),
-        *_planned(await loader.rows.of_site("allocations", site, session=session), row["zone"]),
+        *_planned(await loader.rows.of_site("allocations", site, session=session)),
         *_limits(limits, imported, begins, ends, row["zone"]),
         *[_incident(d, row["zone"]) for d in await loader.rows.of_site("incidents", site, session=session)],
         *[_record(d) for d in await loader.rows.of_site("records", site, session=session)],
@@ -88,7 +88,7 @@ def _readiness(doc: Doc | None, count: int, zone: str) -> Iterator[Statement]:
     yield Statement("readiness", text, sure(doc["assessed"]), doc["message"])
 
 
-def _planned(docs: Sequence[Doc], zone: str) -> Iterator[Statement]:
+def _planned(docs: Sequence[Doc]) -> Iterator[Statement]:
     assigned = [d for d in docs if d["kind"] == "assigned"]
     if not assigned:
         return

@@ -111,9 +111,7 @@ class Reconciler:
     def next(self, now: datetime) -> Job | None:
         """The next step towards the wish; None while there is nothing to do before `due`."""
         wanted = self.targets(now)
-        return (
-            self._send(wanted, now) or self._clear(wanted, now) or self._judge() or self._check(now) or self._rest(now)
-        )
+        return self._send(wanted, now) or self._clear(wanted, now) or self._judge() or self._check(now) or self._rest()
 
     def due(self, now: datetime) -> datetime | None:
         """When a retry is due."""
@@ -180,7 +178,7 @@ class Reconciler:
             order = ((0, "max"),)  # an older profile of the transaction may hide the default
         return tuple(key for key in order if key in self.slots)
 
-    def _rest(self, now: datetime) -> Satisfied | Stop | None:
+    def _rest(self) -> Satisfied | Stop | None:
         if self.wish is None:
             return None
         for wish in self.wish.body.evses:

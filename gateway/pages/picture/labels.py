@@ -19,6 +19,8 @@ class Label:
     x: float
     y: float
     width: str
+    pixels: float
+    """What the text takes."""
     hue: str
     planned: bool
 
@@ -36,7 +38,7 @@ def place(
         spot = _spot(tops, floors, first, last, pixels, on, start)
         if spot:
             x, y, width = spot
-            found.append(Label(name, x, y, width, hue, planned))
+            found.append(Label(name, x, y, width, pixels, hue, planned))
     return found
 
 
