@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Literal
 
 from core.incidents import uncontrolled
 from core.messages import Message, Position, compose, dump, identify
+from core.messages.allocation import AllocationPlanned
 from core.messages.base import digest
 from core.messages.command import CommandWished
 from core.messages.site import SiteConfig, SiteConfigured
@@ -20,6 +22,7 @@ from core.site import MOST, Memo, SiteState, decide, fold, next_deadline
 from core.starts import waiting
 from gateway.desired import LocalDesired, request_of
 from gateway.journal.log import Fenced, Log, Record, TooLarge, Writer
+from gateway.metrics import Metrics
 from gateway.waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -47,8 +50,11 @@ class SiteController:
     and the stations go on with what they were told, which ends in their safe level.
     """
 
-    def __init__(self, site: str, log: Log, desired: LocalDesired, clock: Clock) -> None:
+    def __init__(
+        self, site: str, log: Log, desired: LocalDesired, clock: Clock, metrics: Metrics | None = None
+    ) -> None:
         self.site = site
+        self._metrics = metrics or Metrics()
         self.state = SiteState(site)
         self._log = log
         self._writer: Writer | None = None
@@ -267,7 +273,7 @@ class SiteController:
         rounds = 0
         for _ in range(PARTS):
             now = self._clock.now()
-            messages = decide(self.state, now, self._memo, most=self._most)
+            messages = self._decided(now)
             self._rested = now
             if not messages:
                 self._most, self.trouble, self._failed = MOST, None, 0
@@ -279,6 +285,13 @@ class SiteController:
             if rounds >= ROUNDS:
                 break
         raise Restless(f"decided again and again with nothing new; the last begins with {dump(messages[0])}")
+
+    def _decided(self, now: datetime) -> list[Message]:
+        begun = time.perf_counter()
+        messages = decide(self.state, now, self._memo, most=self._most)
+        if any(message.type == AllocationPlanned.TYPE for message in messages):
+            self._metrics.observe("allocation_seconds", time.perf_counter() - begun, {"site": self.site})
+        return messages
 
     async def _append(self, messages: list[Message], now: datetime) -> bool:
         assert self._writer is not None

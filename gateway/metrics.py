@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,7 +36,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "peers_stale",
         "gauge",
-        "Known peers whose last sign of life is older than their protocol allows.",
+        "Known peers that are not connected, or whose registration is not fresh any more.",
         ("protocol",),
     ),
     Metric("frames_received", "counter", "Frames taken from peers.", ("protocol", "version")),
@@ -90,10 +90,10 @@ METRICS: tuple[Metric, ...] = (
         ("site",),
     ),
     Metric("commands", "counter", "Steps of commands to chargers.", ("state",)),
-    Metric("command_confirm_seconds", "histogram", "From a wish to its confirmation, seconds.", ()),
+    Metric("command_confirm_seconds", "histogram", "From a wish to each of its confirmations, seconds.", ()),
     Metric("envelope_import_limit_kilowatts", "gauge", "Import limit in force.", ("site",)),
     Metric("measured_import_kilowatts", "gauge", "Import measured at the grid connection.", ("site",)),
-    Metric("allocation_seconds", "histogram", "Duration of one allocation, seconds.", ("site",)),
+    Metric("allocation_seconds", "histogram", "Duration of a decision with a new allocation, seconds.", ("site",)),
     Metric("shortage_kilowatthours", "gauge", "Energy that the plan in force cannot give.", ("site",)),
     Metric("readiness_vehicles", "gauge", "Departures by readiness state.", ("site", "state")),
     Metric("incidents_open", "gauge", "Open incidents by kind.", ("site", "kind")),
@@ -117,6 +117,8 @@ class Metrics:
         self._table = {m.name: m for m in table}
         self._made: dict[str, _Made] = {m.name: self._make(m) for m in table}
         self._said: set[str] = set()
+        self.looks: list[Callable[[], None]] = []
+        """Called before the metrics are shown: what is true at a moment is looked at then."""
 
     def _make(self, metric: Metric) -> _Made:
         name = PREFIX + metric.name
@@ -164,4 +166,6 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition in the Prometheus text format."""
+        for look in self.looks:
+            look()
         return generate_latest(self._registry)

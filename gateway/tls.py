@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from gateway.settings.models import TlsContext
 
@@ -55,6 +60,17 @@ def _load(context: ssl.SSLContext, declared: TlsContext) -> None:
         ) from error
 
 
+def ends(declared: TlsContext) -> datetime:
+    """Until when the certificate that a context names is valid.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds no certificate.
+    """
+    with warnings.catch_warnings(action="ignore"):  # because: what is odd in it is the authority's, not ours
+        return x509.load_pem_x509_certificates(declared.certificate.read_bytes())[0].not_valid_after_utc
+
+
 def _files(declared: TlsContext) -> list[Path]:
     return [p for p in (declared.certificate, declared.key, declared.client_roots) if p is not None]
 
@@ -85,6 +101,14 @@ class TlsContexts:
                 f"no `[[tls]]` is called `{name}` (declared: {known}); next: declare it, or correct the name"
             )
         return self._contexts[name]
+
+    def ends(self) -> dict[str, datetime]:
+        """Until when each context's certificate is valid, as it stands in its file; without those that cannot be read."""
+        found = {}
+        for name, declared in self._declared.items():
+            with suppress(OSError, ValueError):
+                found[name] = ends(declared)
+        return found
 
     def reload(self, declared: Sequence[TlsContext]) -> tuple[str, ...]:
         """Read the files again into the contexts that listeners hold; new handshakes use them, open sockets go on.

@@ -24,6 +24,7 @@ from gateway.clock import SystemClock
 from gateway.controller import SiteController
 from gateway.desired import FollowedWishes, LocalDesired
 from gateway.feed import Feed
+from gateway.gauges import show_certificates, show_peers
 from gateway.http.access import Users
 from gateway.http.host import HttpHost
 from gateway.journal.log import Log, Record
@@ -104,6 +105,10 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._noted = False
         self.beside = Beside(self)
+        self.metrics.looks += [
+            lambda: show_peers(self.metrics, self.peers()),
+            lambda: show_certificates(self.metrics, self.tls.ends(), self.clock.now()),
+        ]
 
     async def start(self) -> None:
         """Open the journal, fold it, control the sites, then let peers in.
@@ -118,7 +123,7 @@ class Hub:
         self.feed = Feed(self.log)
         self.feed.follow(self._note_epoch)
         for site in self.settings.sites:
-            self.controllers[site.id] = SiteController(site.id, self.log, self.desired, self.clock)
+            self.controllers[site.id] = SiteController(site.id, self.log, self.desired, self.clock, self.metrics)
             self.feed.follow(self.controllers[site.id].take)
         await self.beside.restore()
         await self.feed.catch_up()
@@ -163,6 +168,14 @@ class Hub:
         for task in done:
             task.result()
         raise RuntimeError(f"{', '.join(t.get_name() for t in done)} ended by itself")
+
+    def peers(self) -> dict[str, dict[str, bool]]:
+        """By adapter, every known peer and whether it is connected; a declared station is known before it ever was."""
+        found = {a: {p.name: p.connected for p in adapter.health().peers} for a, adapter in self.adapters.items()}
+        stations = {name for c in self.controllers.values() if c.state.topology for name in c.state.topology.stations}
+        if "ocpp" in found:
+            found["ocpp"] = dict.fromkeys(stations, False) | found["ocpp"]
+        return found
 
     @property
     def _note(self) -> Path:

@@ -70,6 +70,7 @@ async def mount(hub: Hub) -> Api:
     reads = Reads(models, hub.log, hub.clock, lambda site: _state(hub, site), hub.feed.seq)
     desk, imports, events = Desk(hub), Imports(), Events(hub.log, hub.feed.seq)
     gauges = Gauges(hub.metrics, hub.clock, lambda site: _state(hub, site), tuple(hub.controllers))
+    hub.metrics.looks += [gauges.look]
     for take in (imports.take, events.take, gauges.take):
         hub.feed.follow(take)
     models.applied.append(lambda seq: hub.metrics.set("journal_lag_messages", hub.feed.seq - seq, LAG))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from gateway.settings import HubSettings
 from gateway.settings.consistency import walk
 from gateway.settings.models import is_loopback
 from gateway.settings.places import dotted
-from gateway.tls import TlsUnusable, server_context
+from gateway.tls import TlsUnusable, ends, server_context
 
 SOON = timedelta(days=30)
 
@@ -66,8 +65,6 @@ def _references(settings: HubSettings) -> Iterator[Finding]:
 
 
 def _certificates(settings: HubSettings) -> Iterator[Finding]:
-    from cryptography import x509
-
     for entry in settings.tls:
         try:
             server_context(entry)
@@ -77,15 +74,14 @@ def _certificates(settings: HubSettings) -> Iterator[Finding]:
             continue
         if entry.key.stat().st_mode & 0o077:
             yield Finding("warning", f"tls.{entry.name}", f"others may read {entry.key}", f"chmod 600 {entry.key}")
-        with warnings.catch_warnings(action="ignore"):
-            leaf = x509.load_pem_x509_certificates(entry.certificate.read_bytes())[0]
-        left = leaf.not_valid_after_utc - datetime.now(UTC)
+        until = ends(entry)
+        left = until - datetime.now(UTC)
         if left < SOON:
             level: Literal["error", "warning"] = "error" if left < timedelta() else "warning"
             yield Finding(
                 level,
                 f"tls.{entry.name}",
-                f"the certificate ends {leaf.not_valid_after_utc:%Y-%m-%d}",
+                f"the certificate ends {until:%Y-%m-%d}",
                 "make a new one",
             )
 

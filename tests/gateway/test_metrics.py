@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gateway.gauges import show_certificates, show_peers
 from gateway.metrics import METRICS, Metrics
 
 
@@ -47,3 +49,26 @@ def test_every_report_of_an_adapter_names_a_metric_of_the_table() -> None:
     used = set(re.findall(r"""(?:report|_count)\(\s*"([a-z_]+)\"""", sources))
     assert used
     assert used - {m.name for m in METRICS} == set()
+
+
+def test_every_metric_of_the_table_is_set_somewhere() -> None:
+    house = Path(__file__).resolve().parents[2]
+    sources = [path.read_text() for folder in ("gateway", "protocols") for path in (house / folder).rglob("*.py")]
+    for metric in METRICS:
+        named = sum(source.count(f'"{metric.name}"') for source in sources)
+        assert named > 1, f"{metric.name} is shown and never set"
+
+
+def test_what_is_true_at_a_moment_is_looked_at_when_it_is_asked() -> None:
+    metrics, peers = Metrics(), {"CP-01": True, "CP-02": False, "CP-03": False}
+    metrics.looks.append(lambda: show_peers(metrics, {"ocpp": peers}))
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    ends = {"public": now + timedelta(days=30, hours=12), "partners": now - timedelta(days=1)}
+    metrics.looks.append(lambda: show_certificates(metrics, ends, now))
+    text = metrics.text().decode()
+    assert 'busbar_peers_connected{protocol="ocpp"} 1.0' in text
+    assert 'busbar_peers_stale{protocol="ocpp"} 2.0' in text
+    assert 'busbar_certificate_expiry_days{tls="public"} 30.5' in text
+    assert 'busbar_certificate_expiry_days{tls="partners"} -1.0' in text
+    peers["CP-02"] = True
+    assert 'busbar_peers_stale{protocol="ocpp"} 1.0' in metrics.text().decode()

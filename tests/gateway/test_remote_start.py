@@ -97,6 +97,7 @@ async def test_a_bus_whose_card_was_not_shown_is_started_with_its_own(
     await station.plug(1, Battery(350, 0.2, CURVE), "A-STRANGERS-CARD", "test")
     await house.wait(minutes=2)
     assert await house.of("session.started", "command.requested") == []
+    assert house.hub.peers() == {"ocpp": {"CP-01": True, "CP-02": False}}, "a declared one is known before it ever came"
     await house.tell(VehiclePlaced(who="anna"), evse=1, vehicle="BUS-1")
     await house.wait(minutes=2)
     (request,) = await house.of("command.requested")

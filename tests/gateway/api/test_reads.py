@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from core.messages.session import SessionMetered, SessionStarted
 from core.messages.station import ConnectorStatusChanged, StationConnected, StationKnocked
 from core.ports import HUB
 from tests.gateway.api.conftest import NOW, Running, Start
-from tests.waiting import GENEROUS_S
+from tests.waiting import GENEROUS_S, until
 
 CSV = b"operating_day,vehicle,departure,distance_km\n2026-11-26,BUS-1,06:20,180\n"
 FRAME = '[2,"1","StartTransaction",{"connectorId":1,"idTag":"TOKEN0001","meterStart":1000}]'
@@ -323,6 +324,19 @@ async def test_metrics_say_what_holds(evening: Running) -> None:
     assert 'busbar_envelope_import_limit_kilowatts{site="depot"} 150.0' in text
     assert 'busbar_commands_total{state="confirmed"} 1.0' in text
     assert 'busbar_readiness_vehicles{site="depot"' in text
+    assert "busbar_command_confirm_seconds_count 1.0" in text
+    assert re.search(r'busbar_allocation_seconds_count{site="depot"} [1-9]', text)
+
+
+async def test_after_a_restart_metrics_say_what_holds_already_then(evening: Running, start: Start) -> None:
+    await evening.hub.stop()
+    again = await start(evening.log, data="elsewhere")
+
+    def said(line: str) -> bool:
+        return f"busbar_{line}" in again.hub.metrics.text().decode()
+
+    await until(lambda: said('envelope_import_limit_kilowatts{site="depot"} 150.0'))
+    assert said('shortage_kilowatthours{site="depot"} 0.0')
 
 
 async def test_a_database_that_is_away_stops_no_site(start: Start, tmp_path: Path) -> None:

@@ -102,3 +102,12 @@ def test_a_context_that_nobody_declared_is_named_and_no_name_is_plain(tmp_path: 
     assert contexts.server("") is None
     with pytest.raises(TlsUnusable, match=r"`public`.*declared: hub"):
         contexts.server("public")
+
+
+def test_until_when_certificates_are_valid_is_read_from_their_files(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    contexts = TlsContexts([declared(made)])
+    [until] = contexts.ends().values()
+    assert until == made.valid_until
+    made.certificate.unlink()
+    assert contexts.ends() == {}

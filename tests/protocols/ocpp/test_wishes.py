@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -42,12 +41,6 @@ async def begin(peer: Peer, hub: Hub) -> str:
 def ask(hub: Hub, id: str, body: CommandRequested, station: str = "CP1") -> None:
     """What the core asks for, at EVSE 1."""
     hub.world.desired.asked.put_nowait(Request("depot", station, 1, id, body))
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 def steps(hub: Hub, wish: str = "") -> list[tuple[str, str]]:
