@@ -57,13 +57,11 @@ class Folder:
         try:
             self._runner.run(self._start())
         except FileNotFoundError as error:
-            what, _, step = str(error).partition("; next: ")
-            raise CliError(what, "", step or "name another data folder with --data", UNREACHABLE) from None
+            raise CliError(str(error), "", "name another data folder with --data", UNREACHABLE) from None
         except Damaged as error:
             raise CliError(f"the journal is damaged: {error}", str(self._data), "`busbar doctor`", NO) from None
         except Locked as error:
-            what, _, step = str(error).partition("; next: ")
-            raise CliError(what, "", step or "see whether a hub runs", UNREACHABLE) from None
+            raise CliError(str(error), "", "see whether a hub runs", UNREACHABLE) from None
         except (ConnectionError, OSError) as error:
             raise CliError(
                 f"the journal cannot be opened: {error}", str(self._data), "see whether a hub runs", UNREACHABLE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.ports import Secrets
 from gateway.http.access import Users
+from gateway.next_step import parted
 from gateway.settings.consistency import walk
 from gateway.settings.errors import Problem, SettingsError
 from gateway.settings.load import load
@@ -69,8 +70,7 @@ async def reload(hub: Hub) -> dict[str, list[str]]:
     try:
         hub.tls.reload(fresh.tls)
     except TlsUnusable as error:
-        what, _, step = str(error).partition("; next: ")
-        raise SettingsError([Problem(str(hub.source), what, step or "correct the files")]) from error
+        raise SettingsError([Problem(str(hub.source), *parted(str(error), "correct the files"))]) from error
     before = hub.contents
     changed += [name for name, digest in found.digests.items() if before.digests.get(name, digest) != digest]
     restart += [f"tls.{n}.client_roots: fewer" for n, held in found.roots.items() if before.roots.get(n, held) - held]

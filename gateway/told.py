@@ -77,7 +77,8 @@ def _envelope(message: Message, body: Any, zone: str) -> str:
     least = min(own, key=lambda s: s.import_kw, default=None)
     if least is None:
         return "The site's limits: none is known"
-    begins, ends = words.moment(least.begins, zone), words.moment(least.ends, zone)
+    begins = words.moment(least.begins, zone, now=message.time)
+    ends = words.moment(least.ends, zone, now=least.begins)
     limit = words.amount(least.import_kw, "kW")
     by = "its rating" if least.binding_source == "rating" else least.binding_source
     return f"The site's limits: {least.node} at most {limit} from {begins} to {ends}, by {by}"
@@ -108,7 +109,7 @@ def _wished(message: Message, body: Any, zone: str) -> str:
     steps = [s.kw for wish in body.evses for s in wish.steps]
     most = words.amount(max(steps, default=0.0), "kW")
     why = f" ({term(terms.WISHED_FOR, body.reason)})" if body.reason else ""
-    return f"{message.at.station} shall draw at most {most} until {words.moment(body.valid_until, zone)}{why}"
+    return f"{message.at.station} shall draw at most {most} until {words.moment(body.valid_until, zone, now=message.time)}{why}"
 
 
 def _step(message: Message, body: Any, zone: str) -> str:
@@ -257,7 +258,7 @@ def _status(message: Message, body: Any, zone: str) -> str:
 
 
 def _limited(message: Message, body: Any, zone: str) -> str:
-    until = words.moment(message.at.ends, zone)
+    until = words.moment(message.at.ends, zone, now=message.time)
     why = f": {body.why}" if body.why else ""
     return f"{body.who} limits {message.at.station} to {words.amount(body.kw, 'kW')} until {until}{why}"
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.messages import Body, Message, Physical, Position, compose, identify
+from core.messages import Body, Message, Physical, compose, identify, words
 from core.messages.reasons import next_step, sentence
 from core.messages.site import Connector, SiteConfig
 from core.messages.station import StationAdmitted, StationLimited
-from core.messages.vehicle import VehiclePlaced
+from core.messages.vehicle import VehiclePlaced, VehicleRead
 from core.ports import HttpRequest, HttpResponse
 from core.site import by_hand
-from gateway.api.answers import Refusal, answered, model_body
+from gateway.api.answers import Refusal, answered, flag, model_body
 from gateway.api.evidence import Desk, who
 from gateway.api.schedules import Schedules
 from gateway.api.telemetry import config_of
+from gateway.consequences import changed
 from gateway.settings.errors import SettingsError
 from gateway.settings.models import credential
 from protocols import table
@@ -45,6 +47,13 @@ class Departure(_Act):
     km: Annotated[float, Field(gt=0, le=2000)] | None = None
     kwh: Annotated[float, Field(gt=0, le=5000)] | None = None
     soc: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class Charge(_Act):
+    """The state of charge of a vehicle that a person read, now."""
+
+    vehicle: str = Field(min_length=1, max_length=64)
+    soc: Annotated[float, Field(ge=0, le=1)] = Field(description="State of charge, 0..1.")
 
 
 class Place(_Act):
@@ -89,7 +98,15 @@ class Acts:
         departs = _departs(asked.time, config, self._desk.now())
         said = table.by_hand(asked.vehicle, departs, zone=config.zone, km=asked.km, kwh=asked.kwh, target_soc=asked.soc)
         found = self._schedules.prepared(request, config, said, asked.why)
-        return await self._schedules.take(found)
+        told = {"consequences": await self._consequences(config, found.messages)}
+        return self._schedules.dry(found, told) if flag(request, "dry_run") else await self._schedules.take(found, told)
+
+    async def charge(self, request: HttpRequest) -> HttpResponse:
+        """What a person read from the vehicle: a reading like any other, with who said so."""
+        config = config_of(self._desk, request.params["site"])
+        asked = model_body(request, Charge)
+        _known_vehicle(asked.vehicle, config)
+        return await self._decided(request, config, VehicleRead(soc=asked.soc), Physical(vehicle=asked.vehicle))
 
     async def place(self, request: HttpRequest) -> HttpResponse:
         """Which vehicle stands where, until it is unplugged."""
@@ -98,7 +115,14 @@ class Acts:
         _known_vehicle(asked.vehicle, config)
         station, evse = self._bay(asked, config)
         at = Physical(vehicle=asked.vehicle, station=station, evse=evse)
-        return await self._act(request, config.id, VehiclePlaced(who=who(request), why=asked.why), at)
+        empty = self._empty(config, station, evse)
+        return await self._decided(request, config, VehiclePlaced(who=who(request), why=asked.why), at, empty)
+
+    def _empty(self, config: SiteConfig, station: str, evse: int) -> list[dict[str, Any]]:
+        """A word about a bay holds for the plug that is in; where none is, that is told."""
+        plug = self._desk.hub.controllers[config.id].state.sessions.plugs.get((station, evse))
+        bay = by_hand.Said("bay_empty", {"station": station})
+        return [] if plug is not None and plug.plugged else [_said(bay, config.zone, self._desk.now())]
 
     def _bay(self, asked: Place, config: SiteConfig) -> tuple[str, int]:
         stations = {s.id: s.connectors for s in config.stations}
@@ -114,7 +138,8 @@ class Acts:
         if asked.evse is None and len(evses) == 1:
             return asked.station, evses[0]
         if asked.evse not in evses:
-            raise _not_valid(f"{asked.station} has the EVSEs {evses}", "name one of them: STATION/EVSE")
+            known = words.listed([f"{asked.station}/{evse}" for evse in evses])
+            raise _not_valid(f"no such connector of {asked.station}", f"name one that it has: {known}")
         return asked.station, asked.evse
 
     async def cap(self, request: HttpRequest) -> HttpResponse:
@@ -123,11 +148,13 @@ class Acts:
         station = request.params["station"]
         site = self._site_of(station)
         if timedelta(seconds=asked.for_s) > LONGEST:
-            raise _not_valid(f"{asked.for_s} s is longer than {LONGEST.days} days", "change the configuration instead")
+            raise _not_valid(
+                f"{words.span(asked.for_s)} is longer than {LONGEST.days} days", "change the configuration instead"
+            )
         now = self._desk.now()
         at = Physical(station=station, begins=now, ends=now + timedelta(seconds=asked.for_s))
         costs = await self._ruled(site, station, asked, now)
-        if request.query.get("dry_run") == "true":
+        if flag(request, "dry_run"):
             return answered({"dry_run": True, "costs": costs})
         return await self._act(
             request, site, StationLimited(kw=asked.kw, who=who(request), why=asked.why), at, {"costs": costs}
@@ -192,27 +219,48 @@ class Acts:
         try:
             return answered(await hook())
         except SettingsError as error:
-            problems = "\n".join(str(p) for p in error.problems)
-            raise Refusal(
-                422, "settings-refused", "Not reloaded", problems, "correct these; nothing changed"
-            ) from error
+            lines, each = "\n".join(str(p) for p in error.problems), [asdict(p) for p in error.problems]
+            step = "correct these; nothing changed"
+            raise Refusal(422, "settings-refused", "Not reloaded", lines, step, problems=each) from error
+
+    async def _decided(
+        self,
+        request: HttpRequest,
+        config: SiteConfig,
+        body: Body,
+        at: Physical,
+        notes: Sequence[Mapping[str, Any]] = (),
+    ) -> HttpResponse:
+        """An act, answered with what it changes for which departure; with `dry_run` only that."""
+        messages = self._stated(request, config.id, body, at)
+        told = {"consequences": [*notes, *await self._consequences(config, messages)]}
+        if flag(request, "dry_run"):
+            return answered({"dry_run": True, **told})
+        return await self._keep(config.id, messages, told)
+
+    async def _consequences(self, config: SiteConfig, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        """What the facts change for which departure: the same numbers as a page shows before an act."""
+        state, now = self._desk.hub.controllers[config.id].state, self._desk.now()
+        # A plan of a large depot takes a second: the hub goes on beside it.
+        found = await asyncio.to_thread(changed, state, messages, now, config.zone)
+        return [one.told(config.zone, now) for one in found]
 
     async def _act(
         self, request: HttpRequest, site: str, body: Body, at: Physical, more: Mapping[str, Any] | None = None
     ) -> HttpResponse:
-        message, position = await self._state(request, site, body, at)
-        told: dict[str, Any] = {
-            "id": message.id,
-            "type": message.type,
-            "at": at.model_dump(mode="json", exclude_none=True),
-            **(more or {}),
-        }
+        return await self._keep(site, self._stated(request, site, body, at), more or {})
+
+    async def _keep(self, site: str, messages: Sequence[Message], more: Mapping[str, Any]) -> HttpResponse:
+        position, message = await self._desk.append(site, messages), messages[-1]
+        at, body = message.at.model_dump(mode="json", exclude_none=True), message.body
+        told: dict[str, Any] = {"id": message.id, "type": message.type, "at": at, **more}
         if isinstance(body, StationAdmitted):
             told |= {"station": body.station, "node": body.node, "safe_kw": body.safe_kw}
             told |= {"connectors_kw": [c.max_kw for c in body.connectors]}
         return answered(told, 200, position)
 
-    async def _state(self, request: HttpRequest, site: str, body: Body, at: Physical) -> tuple[Message, Position]:
+    def _stated(self, request: HttpRequest, site: str, body: Body, at: Physical) -> list[Message]:
+        """The evidence of an act, and its fact."""
         evidence = self._desk.received(request, site, "api", f"{request.method} {request.path}")
         fact = compose(
             body,
@@ -223,7 +271,7 @@ class Acts:
             at=at,
             causes=[evidence.id],
         )
-        return fact, await self._desk.append(site, [evidence, fact])
+        return [evidence, fact]
 
 
 def _said(said: by_hand.Said, zone: str, now: datetime) -> dict[str, Any]:

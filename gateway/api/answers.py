@@ -25,10 +25,17 @@ class Refusal(Exception):
     """The request cannot be served; `problem` says why and what to do next."""
 
     def __init__(
-        self, status: int, slug: str, title: str, detail: str, next: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        slug: str,
+        title: str,
+        detail: str,
+        next: str,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
     ) -> None:
         super().__init__(detail)
-        self.problem = Problem(status, slug, title, detail, next, headers or {})
+        self.problem = Problem(status, slug, title, detail, next, headers or {}, extra)
 
 
 def answered(data: Any, status: int = 200, position: Position | None = None) -> HttpResponse:

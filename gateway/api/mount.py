@@ -14,7 +14,7 @@ from core.ports import Handler, HttpRequest, HttpResponse
 from core.site import SiteState
 from gateway import replay
 from gateway.api import documents
-from gateway.api.acts import Acts, Cap, Departure, NewStation, Place
+from gateway.api.acts import Acts, Cap, Charge, Departure, NewStation, Place
 from gateway.api.answers import answered, json_body, tagged
 from gateway.api.events import Events
 from gateway.api.evidence import Desk
@@ -32,6 +32,7 @@ _log = logging.getLogger("busbar.api")
 LAG = {"reader": "readmodels"}
 BEHIND = 1000
 """Records that the read models may lag before this hub counts as not ready."""
+DRY = Query("dry_run", "say what would change, change nothing", "boolean")
 AFTER = Query("after", "wait until the read models have this journal position", "integer")
 PAGE = (
     *(Query(name, f"only rows with this {name}") for name in FILTERS),
@@ -119,20 +120,28 @@ def writes(desk: Desk, schedules: Schedules, acts: Acts) -> list[Endpoint]:
             query=(
                 Query("format", "auto (default), vdv452, table, assignments or departures"),
                 Query("feed", "the feed's name; by default its format's"),
-                Query("dry_run", "say what would change, change nothing", "boolean"),
+                DRY,
                 Query("why", "why, for the record"),
             ),
             body="application/octet-stream",
             max_body=FILE,
         ),
-        Endpoint("POST", "/sites/{site}/departures", acts.departure, "A departure by hand.", body=Departure),
-        Endpoint("POST", "/sites/{site}/assignments", acts.place, "Which vehicle stands at a bay.", body=Place),
+        *(
+            Endpoint(
+                "POST", f"/sites/{{site}}/{name}", handler, f"{says}; the answer says what it changes.", (DRY,), body
+            )
+            for name, handler, says, body in (
+                ("departures", acts.departure, "A departure by hand", Departure),
+                ("assignments", acts.place, "Which vehicle stands at a bay", Place),
+                ("charges", acts.charge, "The state of charge that a person read from a vehicle", Charge),
+            )
+        ),
         Endpoint(
             "POST",
             "/stations/{station}/limit",
             acts.cap,
             "Cap a station for a while; the answer says which departures that costs.",
-            query=(Query("dry_run", "say what it would cost, change nothing", "boolean"),),
+            query=(DRY,),
             body=Cap,
         ),
         Endpoint("POST", "/stations", acts.admit, "Let a station in.", body=NewStation),

@@ -18,6 +18,7 @@ from gateway.api import present
 from gateway.api.answers import Refusal, tagged, whole
 from gateway.journal.log import Damaged, Log
 from gateway.lineage import MAX_DEPTH, Bodies, Lineage, Unknown
+from gateway.next_step import parted
 from gateway.readmodels import ReadModels, queries
 from gateway.readmodels.queries import Asked, BadCursor, Page
 from gateway.readmodels.redact import frame, redacted
@@ -142,8 +143,7 @@ class Reads:
         try:
             content = await evidence.whole(self.log, found[0].body)
         except Damaged as error:
-            what, _, step = str(error).partition("; next: ")
-            raise Refusal(500, "evidence-damaged", "The evidence is damaged", what, step) from error
+            raise Refusal(500, "evidence-damaged", "The evidence is damaged", *parted(str(error))) from error
         if content is None:
             raise unknown(f"content of {request.params['id']}")
         headers = {"Content-Disposition": f'attachment; filename="{request.params["id"]}"'}

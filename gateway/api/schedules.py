@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -141,15 +141,16 @@ class Schedules:
         asked = await asyncio.to_thread(self._translate, request, config, format)
         found = self._prepared(request, config, asked, name, why=request.query.get("why", ""))
         if flag(request, "dry_run"):
-            return self._dry(found)
+            return self.dry(found)
         return await self.take(found)
 
     def prepared(self, request: HttpRequest, config: SiteConfig, translation: Translation, why: str) -> Import:
         """An import that came by another path than a file."""
         return self._prepared(request, config, translation, f"{request.method} {request.path}", why=why)
 
-    async def take(self, found: Import) -> HttpResponse:
-        """Store an import and answer with what the core made of it."""
+    async def take(self, found: Import, more: Mapping[str, Any] | None = None) -> HttpResponse:
+        """Store an import and answer with what the core made of it, and with `more`."""
+        told = dict(more or {})
         for item in found.translation.quarantined:
             self._desk.count(found.translation.format, item.reason)
         if found.unusable:
@@ -159,13 +160,14 @@ class Schedules:
         known = found.repeated(state, self._desk.now())
         if known is not None:
             position = await self._desk.append(found.config.id, [found.evidence])
-            return answered(_told(found, known) | {"repeated": True}, 200, position)
+            told |= _told(found, known) | {"repeated": True}
+            return answered(told, 200, position)
         position = await self._desk.append(found.config.id, [found.evidence, *found.messages])
         received = found.messages[-1].id
         closed = await self._imports.closed(received, WITHIN_S)
         if closed is None:
-            return answered({"id": received, "look_at": "/api/v1/imports"}, 202, position)
-        return answered(_told(found, closed.body), 200, max(position, closed.position))
+            return answered(told | {"id": received, "look_at": "/api/v1/imports"}, 202, position)
+        return answered(_told(found, closed.body) | told, 200, max(position, closed.position))
 
     def _format(self, request: HttpRequest, name: str) -> str:
         asked = request.query.get("format", "auto") or "auto"
@@ -186,7 +188,7 @@ class Schedules:
             return vdv.translate(files, feed=feed or "vdv452", zone=config.zone, days=self._days(config))
         if format == "unknown":
             first = request.body[:200].decode("utf-8", "replace")
-            detail = "neither VDV 452 nor a table; name the format, or send what docs/schedules.md lists"
+            detail = "neither VDV 452 nor a table"
             aside = Quarantined(first, "format_unknown", detail)
             return Translation(feed or "unknown", "table", "", quarantined=(aside,))
         found = table.translate(
@@ -219,13 +221,14 @@ class Schedules:
         )
         return Import(config, translation, evidence, messages)
 
-    def _dry(self, found: Import) -> HttpResponse:
+    def dry(self, found: Import, more: Mapping[str, Any] | None = None) -> HttpResponse:
         """What the controller would say; nothing is stored."""
         if found.unusable:
             return _refused(found, None)
+        told = {"dry_run": True, **(more or {})}
         state, now = self._desk.hub.controllers[found.config.id].state.work, self._desk.now()
         outcome = found.repeated(state, now) or found.decided(state, now)
-        return answered(_told(found, outcome) | {"dry_run": True})
+        return answered(_told(found, outcome) | told)
 
 
 def _told(found: Import, outcome: ScheduleImported) -> dict[str, Any]:

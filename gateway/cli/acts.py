@@ -20,17 +20,25 @@ from gateway.cli.table import cell, moment, table
 COUNTS = ("added", "changed", "removed", "unchanged", "assigned")
 ASIDE = {"refused_count": "refused", "quarantined_count": "set aside"}
 """What an import counts, in the order in which it is told; what was put aside only where there is some."""
+DRY = click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
 SITE = click.option("--site", help="The site; may be left out where there is one.")
 
 
+def _dry(dry_run: bool) -> dict[str, Any]:
+    return {"dry_run": "true" if dry_run else None}
+
+
 def _done(answer: Answer, as_json: bool, text: str) -> None:
-    """Print what the hub answered to a write, with its place in the journal."""
+    """Print what the hub answered to a write, with its place in the journal, and what that changes for whom."""
     if as_json:
         print_json({"position": answer.position, "answer": answer.data})
         return
-    place = f" (journal position {answer.position})" if answer.position else ""
-    first, *more = text.splitlines()
-    click.echo("\n".join((f"{first}{place}", *more)))
+    told = answer.data if isinstance(answer.data, dict) else {}
+    place = f" (journal position {answer.position})" if answer.position else " (nothing is changed yet)"
+    click.echo(f"{text}{place if answer.position or told.get('dry_run') else ''}")
+    for cost in (row for key in ("costs", "consequences") for row in items(told.get(key, []))):
+        step = f" Next: {cost['next']}" if cost.get("next") else ""
+        click.echo(f"{cell(cost['what'])}{step}")
 
 
 @examples(
@@ -44,7 +52,7 @@ def _done(answer: Answer, as_json: bool, text: str) -> None:
     "--format", "format_", default="auto", show_default=True, help="auto, vdv452, table, assignments, departures."
 )
 @SITE
-@click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+@DRY
 @json_option
 @hub_options
 def import_(
@@ -60,7 +68,7 @@ def import_(
     answers: list[dict[str, Any]] = []
     contents = [(path, *_content(path)) for path in paths]  # because: where one cannot be read, none is sent
     for path, name, content in contents:
-        asked = {"format": format_, "dry_run": "true" if dry_run else None}
+        asked = {"format": format_, **_dry(dry_run)}
         sent = {"X-File-Name": part(name)}
         try:
             with working(f"importing {path}"):
@@ -104,6 +112,19 @@ def _imported(path: Path, answer: Answer) -> str:
     return "\n".join(lines)
 
 
+def _share(text: str) -> float:
+    """A state of charge as a fraction: from 0.43, 43 or 43%, as in a table of departures."""
+    bare = text.removesuffix("%").strip()
+    try:
+        number = float(bare.replace(",", "."))
+    except ValueError:
+        number = -1.0
+    share = number / 100 if number > 1 or bare != text else number
+    if not 0 <= share <= 1:
+        raise click.BadParameter(f"`{text}` is no state of charge; write it as 43, 43% or 0.43")
+    return share
+
+
 @click.group()
 def departure() -> None:
     """State departures by hand."""
@@ -113,10 +134,11 @@ def departure() -> None:
 @departure.command("add")
 @click.argument("vehicle")
 @click.argument("time")
-@click.option("--km", type=click.FloatRange(min=0), help="Distance of the work, km.")
-@click.option("--kwh", type=click.FloatRange(min=0), help="Energy that must be added, kWh.")
-@click.option("--soc", type=click.FloatRange(0, 1), help="State of charge at departure, 0..1.")
+@click.option("--km", type=click.FloatRange(0, 2000, min_open=True), help="Distance of the work, km.")
+@click.option("--kwh", type=click.FloatRange(0, 5000, min_open=True), help="Energy that must be added, kWh.")
+@click.option("--soc", type=_share, metavar="PERCENT", help="State of charge at departure: 90, 90% or 0.9.")
 @SITE
+@DRY
 @json_option
 @hub_options
 def departure_add(
@@ -126,17 +148,21 @@ def departure_add(
     kwh: float | None,
     soc: float | None,
     site: str | None,
+    dry_run: bool,
     as_json: bool,
     where: Where,
 ) -> None:
-    """VEHICLE must leave at TIME (06:20: the next one, in the site's zone; or 2026-11-26T06:20+01:00)."""
+    """VEHICLE must leave at TIME (06:20: the next one, in the site's zone; or 2026-11-26T06:20+01:00). Says what that changes for whom."""
     goals = {k: v for k, v in {"km": km, "kwh": kwh, "soc": soc}.items() if v is not None}
     if len(goals) != 1:
         raise CliError("one goal is needed", f"departure of {vehicle}", "give exactly one of --km, --kwh, --soc")
     hub = need(where)
     body = {"vehicle": vehicle, "time": time, **goals}
     at = only_site(hub, site)
-    answer = hub.post(f"/sites/{part(at)}/departures", body)
+    answer = hub.post(f"/sites/{part(at)}/departures", body, params=_dry(dry_run))
+    if dry_run:
+        _done(answer, as_json, f"{vehicle} would leave at {time}")
+        return
     _done(answer, as_json, f"{vehicle} leaves at {time if as_json else _dated(hub, at, vehicle, time, answer)}")
 
 
@@ -155,23 +181,56 @@ def _dated(hub: Hub, site: str, vehicle: str, time: str, answer: Answer) -> str:
 @click.argument("connector")
 @click.option("--why", default="", help="Why you say so.")
 @SITE
+@DRY
 @json_option
 @hub_options
-def assign(vehicle: str, connector: str, why: str, site: str | None, as_json: bool, where: Where) -> None:
-    """VEHICLE stands at CONNECTOR: a bay's name (D2), STATION or STATION/EVSE; holds until unplugged."""
-    station, _, evse = connector.partition("/")
-    if evse and not evse.isdigit():
+def assign(
+    vehicle: str, connector: str, why: str, site: str | None, dry_run: bool, as_json: bool, where: Where
+) -> None:
+    """VEHICLE stands at CONNECTOR: a bay's name (D2), STATION or STATION/EVSE; holds until unplugged. Says what that changes for whom."""
+    station, slash, evse = connector.partition("/")
+    if slash and not evse.isdigit():
         raise CliError(f"`{evse}` is no EVSE number", connector, "write it as CP-07/1")
     hub = need(where)
     body: dict[str, Any] = {"vehicle": vehicle, "station": station, "why": why}
     if evse:
         body["evse"] = int(evse)
-    answer = hub.post(f"/sites/{part(only_site(hub, site))}/assignments", body)
-    _done(answer, as_json, f"{vehicle} stands at {connector}")
+    answer = hub.post(f"/sites/{part(only_site(hub, site))}/assignments", body, params=_dry(dry_run))
+    _done(answer, as_json, f"{vehicle} {'would stand' if dry_run else 'stands'} at {connector}")
+
+
+@examples("busbar soc BUS-142 43", "busbar soc BUS-142 43% --dry-run")
+@click.command()
+@click.argument("vehicle")
+@click.argument("soc", type=_share, metavar="PERCENT")
+@click.option("--why", default="", help="Why; stands in the evidence.")
+@SITE
+@DRY
+@json_option
+@hub_options
+def soc(vehicle: str, soc: float, why: str, site: str | None, dry_run: bool, as_json: bool, where: Where) -> None:
+    """VEHICLE has PERCENT (43, 43% or 0.43) of charge now, read from its dashboard. Says what that changes for whom."""
+    hub = need(where)
+    body = {"vehicle": vehicle, "soc": soc, "why": why}
+    answer = hub.post(f"/sites/{part(only_site(hub, site))}/charges", body, params=_dry(dry_run))
+    _done(answer, as_json, f"{vehicle} {'would have' if dry_run else 'has'} {soc:.0%}")
+
+
+class _Limit(click.Command):
+    """Says what is wrong with a negative limit, which would be looked for among the options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As any command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name[1:2].isdigit():
+                raise click.UsageError("the limit must be 0 kW or more", ctx) from None
+            raise
 
 
 @examples('busbar limit CP-07 20 --for 2h --why "noise complaint"', "busbar limit CP-07 0 --for 30m")
-@click.command()
+@click.command(cls=_Limit)
 @click.argument("station")
 @click.argument("kw", type=click.FloatRange(min=0))
 @click.option("--for", "duration", required=True, help="How long: 90s, 30m, 2h, 1h30m.")
@@ -182,13 +241,9 @@ def assign(vehicle: str, connector: str, why: str, site: str | None, as_json: bo
 def limit(station: str, kw: float, duration: str, why: str, dry_run: bool, as_json: bool, where: Where) -> None:
     """Hold STATION at no more than KW for a while; 0 stops it. Says which departures that costs."""
     asked = {"kw": kw, "for_s": seconds(duration), "why": why}
-    dry = {"dry_run": "true" if dry_run else None}
-    answer = need(where).post(f"/stations/{part(station)}/limit", asked, params=dry)
-    costs = answer.data.get("costs", []) if isinstance(answer.data, dict) else []
-    draws = "would draw" if dry_run else "draws"
-    lines = [f"{station} {draws} at most {kw:g} kW for {duration}"]
-    lines += [f"{cost['what']} Next: {cost['next']}" for cost in costs]
-    _done(answer, as_json, "\n".join(lines))
+    answer = need(where).post(f"/stations/{part(station)}/limit", asked, params=_dry(dry_run))
+    length = f"{duration} min" if duration.isdigit() else duration
+    _done(answer, as_json, f"{station} {'would draw' if dry_run else 'draws'} at most {kw:g} kW for {length}")
 
 
 @examples("busbar reload --config depot/busbar.toml")

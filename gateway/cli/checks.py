@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from gateway.next_step import parted
 from gateway.secrets import FileSecrets
 from gateway.settings import HubSettings
 from gateway.settings.consistency import walk
@@ -69,8 +70,7 @@ def _certificates(settings: HubSettings) -> Iterator[Finding]:
         try:
             server_context(entry)
         except TlsUnusable as error:
-            what, _, step = str(error).partition("; next: ")
-            yield Finding("error", f"tls.{entry.name}", what, step)
+            yield Finding("error", f"tls.{entry.name}", *parted(str(error)))
             continue
         if entry.key.stat().st_mode & 0o077:
             yield Finding("warning", f"tls.{entry.name}", f"others may read {entry.key}", f"chmod 600 {entry.key}")

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError
+from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError, Many
 from gateway.cli.options import data_folder
 from gateway.cli.progress import working
 
@@ -152,7 +152,10 @@ def _refusal(error: HTTPError, where: str) -> CliError:
     told = document if isinstance(document, dict) else {}
     what = told.get("detail") or told.get("title") or f"HTTP {error.code}"
     code = UNREACHABLE if error.code >= 500 or error.code == 429 else USAGE if error.code in WRONG else NO
-    return CliError(str(what), where, str(told.get("next") or "see docs/reference/api.md"), code)
+    step = str(told.get("next") or "see docs/reference/api.md")
+    if problems := items(told.get("problems")):
+        return Many(problems, code, f"{told.get('title')}; next: {step}")
+    return CliError(str(what), where, step, code)
 
 
 def running(where: Where) -> Hub | None:

@@ -41,8 +41,7 @@ def run(
     try:
         night = draw(file, seed)
     except BadScenario as error:
-        what, _, step = str(error).partition("; next: ")
-        raise CliError(what, str(file), step or "see docs/simulators.md", USAGE) from error
+        raise CliError(str(error), str(file), "see docs/simulators.md", USAGE) from error
     from gateway.cli.night import Night
 
     site = tomllib.loads((folder / "site.toml").read_text(encoding="utf-8"))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gateway.next_step import parted
+
 DONE, NO, USAGE, UNREACHABLE = 0, 1, 2, 3
 """Exit codes: done; the answer is no; wrong usage or configuration; a peer or file could not be reached."""
 
 
 class CliError(Exception):
-    """Ends the verb with one line on stderr."""
+    """Ends the verb with one line on stderr; a next step that stands in `what` wins over the general one."""
 
     def __init__(self, what: str, where: str, next: str, code: int = USAGE) -> None:
-        self.what, self.where, self.next, self.code = what, where, next, code
-        super().__init__(what)
+        self.what, self.next = parted(what, next)
+        self.where, self.code = where, code
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
@@ -19,11 +24,12 @@ class CliError(Exception):
 
 
 class Many(CliError):
-    """Several at once, one line each; `problems` have `where`, `what` and `next`."""
+    """Several at once, one line each; `problems` have `where`, `what` and `next`. `outcome` is what follows from all."""
 
-    def __init__(self, problems: list[dict[str, str]], code: int = USAGE) -> None:
+    def __init__(self, problems: Sequence[dict[str, str]], code: int = USAGE, outcome: str = "") -> None:
         super().__init__(f"{len(problems)} problem(s)", "", "correct them", code)
-        self.problems = problems
+        self.problems, self.outcome = problems, outcome
 
     def __str__(self) -> str:
-        return "\n".join(f"busbar: {p['where']}: {p['what']}; next: {p['next']}" for p in self.problems)
+        lines = [f"busbar: {p['where']}: {p['what']}; next: {p['next']}" for p in self.problems]
+        return "\n".join((*lines, f"busbar: {self.outcome}") if self.outcome else lines)

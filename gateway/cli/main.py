@@ -31,6 +31,7 @@ VERBS: dict[str, Verb] = {
     "import": Verb("gateway.cli.acts", "import_", "Import work, assignments or departures."),
     "departure": Verb("gateway.cli.acts", "departure", "State a departure by hand."),
     "assign": Verb("gateway.cli.acts", "assign", "Say which vehicle stands at a connector."),
+    "soc": Verb("gateway.cli.acts", "soc", "Say how full a vehicle is, read from its dashboard."),
     "limit": Verb("gateway.cli.acts", "limit", "Hold a station below a power for a while."),
     "reload": Verb("gateway.cli.acts", "reload", "Read the configuration again, without dropping a socket."),
     "plan": Verb("gateway.cli.plan", "plan", "A what-if: problem in, allocation with reasons out; no hub needed."),
@@ -121,6 +122,9 @@ def run(arguments: list[str] | None = None) -> int:
         return error.code
     except click.exceptions.Exit as done:
         return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message(), err=True)
+        return USAGE
     except click.ClickException as error:
         click.echo(_usage(error), err=True)
         return USAGE

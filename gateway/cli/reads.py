@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
@@ -39,6 +39,7 @@ READS: dict[str, Read] = {
             "stations",
             "on_track",
             "at_risk",
+            "unknown",
             "missed",
             "incidents_open",
         ),
@@ -119,7 +120,7 @@ def _command(name: str, read: Read) -> click.Command:
         if as_json:
             print_json(rows)
         else:
-            click.echo(table([_local(row, at) for row in rows], read.columns, read.none))
+            click.echo(table([_local(row, at) for row in rows], read.columns, _nothing(read, asked)))
 
     options: tuple[Callable[[Any], Any], ...] = (
         hub_options,
@@ -132,6 +133,12 @@ def _command(name: str, read: Read) -> click.Command:
     for option in options:
         show = option(show)
     return examples(read.example)(click.command(name, help=read.help)(show))
+
+
+def _nothing(read: Read, asked: Mapping[str, Any]) -> str:
+    """What an empty answer means: of a narrowed question only that nothing fits it."""
+    narrow = [f"--{name} {value}" for name, value in asked.items() if name != "after" and value is not None]
+    return f"nothing fits {' '.join(narrow)}; leave that out to see what there is" if narrow else read.none
 
 
 def _local(row: dict[str, Any], at: dict[str, tzinfo]) -> dict[str, Any]:

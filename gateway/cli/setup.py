@@ -96,9 +96,8 @@ def serve(config: Path) -> None:
 
 
 def _told(error: Exception, config: Path, next: str, code: int) -> CliError:
-    """An error of the hub as ours; its own next step wins over the general one."""
-    what, _, step = _words(error).partition("; next: ")
-    return CliError(what, str(config), step or next, code)
+    """An error of the hub as ours."""
+    return CliError(_words(error), str(config), next, code)
 
 
 def _words(error: Exception) -> str:

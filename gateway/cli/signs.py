@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gateway.next_step import parted
+
 OURS = ("core", "protocols", "pki", "gateway", "simulators")
 DISTRIBUTION = "busbar-hub"
 _TIMEX_BYTES, _UNSYNCHRONISED = 256, 5
@@ -107,8 +109,7 @@ def _server() -> Iterator[Sign]:
         asyncio.run(check_version(program))
         yield Sign("NATS server", program)
     except CannotStart as error:
-        what, _, step = str(error).partition("; next: ")
-        yield Sign("NATS server", what, step)
+        yield Sign("NATS server", *parted(str(error)))
 
 
 def _clock() -> Iterator[Sign]:

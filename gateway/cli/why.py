@@ -44,8 +44,11 @@ def _tree(hub: Source, id: str, depth: int | None) -> Any:
         return hub.get(f"/why/{part(id)}", {"depth": depth})
     except CliError as error:
         station = id.removeprefix("station:")
-        if error.code != NO or not station_known(hub, station):
+        if error.code != NO:
             raise
+        if not station_known(hub, station):
+            step = "see `busbar vehicles`, `busbar stations` or `busbar incidents`; who was turned away: `busbar trace --refused`"
+            raise CliError(error.what, "", step, NO) from None
         if station != id:
             raise CliError(
                 f"{station} was given no limit yet", "", "see whether it is connected: busbar stations", NO

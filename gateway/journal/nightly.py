@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from gateway.journal.chain import Chain
 from gateway.journal.log import Damaged
 from gateway.journal.nats_log import NatsLog
+from gateway.next_step import parted
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ async def verify(journal: NatsLog) -> Verified:
     try:
         await journal.verify(chain)
     except Damaged as error:
-        detail = str(error).partition("; next:")[0]
+        detail, _ = parted(str(error))
         return Verified(False, chain.last, detail, asyncio.get_running_loop().time() - begun)
     return Verified(True, chain.last, seconds=asyncio.get_running_loop().time() - begun)
 

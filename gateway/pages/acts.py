@@ -12,7 +12,7 @@ from core.messages.base import canonical
 from core.messages.evidence import EvidenceReceived
 from core.messages.vehicle import VehiclePlaced
 from core.ports import HttpRequest
-from gateway.pages.preview import Lowered, lowered
+from gateway.consequences import Changed, changed
 from gateway.pages.views import StationView
 
 if TYPE_CHECKING:
@@ -65,12 +65,13 @@ class Acts:
         )
         return [evidence, fact]
 
-    async def lowers(self, view: StationView, fact: Message) -> tuple[Lowered, ...]:
+    async def lowers(self, view: StationView, fact: Message) -> tuple[Changed, ...]:
         """Whose readiness the fact would lower; nobody's where no controller of the site runs here."""
         state = self._hub.api.reads.state(view.site)
         if state is None:
             return ()
-        return await asyncio.to_thread(lowered, state, fact, self._hub.clock.now(), view.zone)
+        found = await asyncio.to_thread(changed, state, [fact], self._hub.clock.now(), view.zone)
+        return tuple(one for one in found if one.worse)
 
     async def keep(self, view: StationView, messages: list[Message]) -> Position:
         """Store them.

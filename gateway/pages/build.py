@@ -10,10 +10,10 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
+from gateway.consequences import Changed
 from gateway.pages import lists, sentences, words
 from gateway.pages.details import Details
 from gateway.pages.load import Loader
-from gateway.pages.preview import Lowered
 from gateway.pages.render import Frame, Page, Renderer
 
 
@@ -26,7 +26,7 @@ class Asked:
     query: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[str, str] = field(default_factory=dict)
     wrong: str = ""
-    worse: tuple[Lowered, ...] = ()
+    worse: tuple[Changed, ...] = ()
 
     @property
     def posted(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.next_step import parted
 from gateway.settings.errors import Problem
 from gateway.settings.places import Key, Places
 
@@ -37,8 +38,8 @@ def _problem(error: Mapping[str, Any], model: type[BaseModel], places: Places, a
         return Problem(where, f"unknown key `{loc[-1]}`", closest(str(loc[-1]), known))
     if kind == "missing":
         return Problem(where, f"`{loc[-1]}` is missing", "add it; docs/reference/settings.md says what it is")
-    given = _shown(error.get("input"), loc)
-    return Problem(where, f"{error['msg'].removeprefix('Value error, ')}{given}", "correct the value")
+    what, step = parted(error["msg"].removeprefix("Value error, "), "correct the value")
+    return Problem(where, f"{what}{_shown(error.get('input'), loc)}", step)
 
 
 def _shown(value: Any, loc: Key) -> str:

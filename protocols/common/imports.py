@@ -191,7 +191,7 @@ def unpack(data: bytes | Mapping[str, bytes]) -> dict[str, bytes]:
             _check_members(members)
             return _bounded((PurePosixPath(item.filename).name, archive.read(item)) for item in members)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise BadFeed("archive_broken", f"the ZIP cannot be opened ({error}); export and send it again") from error
+        raise BadFeed("archive_broken", f"the ZIP cannot be opened ({error})") from error
 
 
 def _check_members(members: list[zipfile.ZipInfo]) -> None:
@@ -202,7 +202,7 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
         raise BadFeed("file_too_large", f"the ZIP holds {total} bytes; at most {MAX_BYTES} are read")
     for item in members:
         if item.file_size > MAX_RATIO * max(item.compress_size, 1024):
-            detail = f"{item.filename} is packed more than {MAX_RATIO} to 1; send it unpacked if it is real"
+            detail = f"{item.filename} is packed more than {MAX_RATIO} to 1"
             raise BadFeed("file_too_large", detail, item.filename)
 
 

@@ -26,7 +26,10 @@ class Listener(_Model):
     @model_validator(mode="after")
     def _safe(self) -> Self:
         if self.tls is None and not self.plain:
-            raise ValueError('a listener without tls carries passwords in the clear; next: set tls = "name"')
+            raise ValueError(
+                'a listener without tls carries passwords in the clear; next: set tls = "name", '
+                "or on a loopback address plain = true and security_profile = 1"
+            )
         if self.tls is None and not _loopback(self.host):
             raise ValueError("plain = true is allowed on a loopback address only; next: set tls, or host = 127.0.0.1")
         if (self.tls is None) != (self.security_profile == 1):

@@ -84,7 +84,7 @@ def read(content: bytes) -> Table:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        detail = f"byte {error.start} is not UTF-8; save the file as UTF-8 (CSV UTF-8) and import it again"
+        detail = f"byte {error.start} is not UTF-8"
         raise BadFeed("wrong_encoding", detail) from error
     return _from_json(text) if text.lstrip()[:1] in ("[", "{") else _from_csv(text)
 

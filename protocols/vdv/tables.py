@@ -106,7 +106,7 @@ def index(feed: Feed) -> Tables:
     """
     missing = [name for name in REQUIRED if not feed.rows(name)]
     if missing:
-        raise BadFeed("table_missing", f"no records of {', '.join(missing)}; export these tables too", missing[0])
+        raise BadFeed("table_missing", f"no records of {', '.join(missing)}", missing[0])
     tables = Tables()
     for name, take in _TAKE.items():
         for row in feed.rows(name):
@@ -245,7 +245,7 @@ _HARMLESS = ("SEL_FZT_FELD", "REC_SEL", "ORT_HZTF", "REC_FRT_HZT", "REC_UEB", "U
 
 def _set_aside(tables: Tables, row: Row, problem: str) -> None:
     """A broken row takes along the block or route that it belongs to; what belongs nowhere forbids withdrawals."""
-    tables.quarantined.append(Quarantined(str(row), "row_malformed", f"{problem}; correct the row and import again"))
+    tables.quarantined.append(Quarantined(str(row), "row_malformed", problem))
     if row.table not in _TAKE:
         return
     try:

@@ -116,7 +116,7 @@ def read(files: Mapping[str, bytes]) -> Feed:
     feed = Feed()
     names = sorted(name for name in files if name.lower().endswith(".x10") or files[name][:4] == b"mod;")
     if not names:
-        raise BadFeed("format_unknown", "no .x10 file in it; export VDV 452 as .x10 files, in a folder or a ZIP")
+        raise BadFeed("format_unknown", "no .x10 file in it, and VDV 452 is a folder or a ZIP of these")
     for name in names:
         try:
             text = decode(files[name])
@@ -182,9 +182,7 @@ def _read_file(feed: Feed, name: str, text: str) -> None:
             case "eof":
                 ended = True
     if not ended:
-        raise BadFeed(
-            "feed_truncated", f"{name} has no eof line: the transfer was cut off; send the export again", name
-        )
+        raise BadFeed("feed_truncated", f"{name} has no eof line: the transfer was cut off", name)
     if table is not None:
         detail = f"{name}: table {table.name} has no end line; the file was set aside"
         feed.quarantined.append(Quarantined(name, "file_incomplete", detail))

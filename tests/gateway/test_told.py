@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from core.allocation.state import TRIGGERS
 from core.messages import BODIES, Physical, compose
 from core.messages.allocation import AllocationPlanned
 from core.messages.command import CommandAccepted, CommandRejected, CommandWished
+from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.evidence import EvidenceReceived
 from gateway import terms, told
 from gateway.told import sentence_of
@@ -64,3 +65,11 @@ def test_no_term_is_a_code(table: dict[str, str]) -> None:
     for code, words in table.items():
         assert words
         assert not re.search(r"[a-z]_[a-z]", words), code
+
+
+def test_a_limit_that_reaches_beyond_midnight_says_until_which_day() -> None:
+    rating = EnvelopeSegment(
+        node="GRID", begins=NOW, ends=NOW + timedelta(days=2), import_kw=400, binding_source="rating"
+    )
+    text = of(EnvelopeComputed(revision=1, segments=(rating,)))
+    assert "from 01:12 to 01:12 Sat 28 Nov" in text.replace("\N{NO-BREAK SPACE}", " ")

@@ -22,6 +22,9 @@ ACTS: Mapping[str, Reason] = {
     "station_not_placed": STATION.low(
         "{station} has no place in the site's tree of limits, so it gets 0 kW.", "give it a node in the configuration."
     ),
+    "bay_empty": STATION.low(
+        "Nothing is plugged in at {station}, so this says nothing yet.", "plug the bus in, then say it again."
+    ),
     "nothing_changed": OUTCOME.low("Nothing changed.", "nothing."),
     "departure_unknown": VEHICLE.low(
         "No departure of {vehicle} is known.", "`busbar departure add {vehicle} TIME --km DISTANCE`."

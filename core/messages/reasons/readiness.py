@@ -72,11 +72,12 @@ READINESS: Mapping[str, Reason] = {
         "give the block to another bus, or charge on the way.",
     ),
     "soc_unknown": VEHICLE.medium(
-        "No state of charge is known for {vehicle}.", "read the dashboard and enter the value."
+        "No state of charge is known for {vehicle}.",
+        "read the dashboard and enter the value: `busbar soc {vehicle} PERCENT`, or on its page.",
     ),
     "soc_stale": VEHICLE.low(
         "No state of charge of {vehicle} since {read:time}[, last {last_soc}].",
-        "read the dashboard and enter the value.",
+        "read the dashboard and enter the value: `busbar soc {vehicle} PERCENT`, or on its page.",
     ),
     "schedule_changed": VEHICLE.high(
         "The work of {vehicle} changed[: it leaves at {departs:time}].",

@@ -16,9 +16,10 @@ SCHEDULES: Mapping[str, Reason] = {
         "export the file whole and import it again.",
     ),
     "format_unknown": FEED.medium(
-        "{feed} is in no format that this hub reads.", "name the format: `busbar import FILE --format NAME`."
+        "{feed} is in no format that this hub reads.",
+        "name the format: `busbar import FILE --format NAME`, or send what docs/schedules.md lists.",
     ),
-    "file_too_large": FEED.medium("{feed} is larger than is taken.", "send one period at a time."),
+    "file_too_large": FEED.medium("{feed} is larger than is taken.", "send one period at a time, or unpacked."),
     "archive_broken": FEED.high("The archive {feed} cannot be opened[: {detail}].", "pack it again."),
     "vehicle_unknown": FEED.medium(
         "Row {row} names vehicle {vehicle}, which is not declared.", "correct the row, or declare the vehicle."
@@ -62,7 +63,8 @@ SCHEDULES: Mapping[str, Reason] = {
     ),
     "file_incomplete": FEED.medium("A file of {feed} holds fewer rows than it states[: {detail}].", "export it again."),
     "wrong_encoding": FEED.medium(
-        "{feed} is not in the encoding that it states[: {detail}].", "export it as UTF-8 or as its head says."
+        "{feed} is not in the encoding that it states[: {detail}].",
+        "save it as UTF-8, or as its head says, and import it again.",
     ),
     "block_broken": FEED.medium(
         "A block of {feed} does not hang together and was set aside[: {detail}].",

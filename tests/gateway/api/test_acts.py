@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.messages import Physical, compose
+from core.messages.station import ConnectorStatusChanged, StationConnected
 from gateway.settings.models import User
 from tests.gateway.api.conftest import NOW, Running, Start
 
@@ -154,3 +156,62 @@ async def test_who_decides_stands_in_the_fact(start: Start, tmp_path: Path) -> N
     assert status == 200
     (limited,) = await running.messages("station.limited")
     assert (limited.body.model_dump()["who"], limited.source) == ("anna", "person:anna")
+
+
+async def plugged(running: Running, station: str = "CP-01") -> None:
+    """That station connects, a bus that nobody knows is plugged in there, and the controller has heard of it."""
+    bodies = (
+        StationConnected(version="ocpp2.0.1", gateway="main", epoch=1, connection=1),
+        ConnectorStatusChanged(status="occupied", charging_state="ev_connected"),
+    )
+    now, at = running.hub.clock.now(), Physical(station=station, evse=1, connector=1)
+    facts = [compose(b, id=f"{b.TYPE}-{station}", time=now, source="test", site="depot", at=at) for b in bodies]
+    await running.hub.journal.append("depot", facts)
+    await running.hub.controllers["depot"].settled(await running.log.last())
+
+
+async def test_a_departure_by_hand_tells_what_it_changes_and_can_be_only_asked_about(running: Running) -> None:
+    body = {"vehicle": "BUS-1", "time": "06:20", "km": 180}
+    status, asked, reply = await running.ask("POST", "/sites/depot/departures?dry_run=1", body)
+    assert (status, asked["dry_run"], asked["added"]) == (200, True, 1)
+    assert "Busbar-Position" not in reply.headers
+    assert await running.messages("schedule.received") == []
+    (brought,) = asked["consequences"]
+    assert (brought["vehicle"], brought["before"], brought["after"]) == ("BUS-1", None, "unknown")
+    assert brought["what"].startswith("BUS-1 06:20 Thu 26 Nov: unknown. BUS-1 is not plugged in")
+    assert brought["next"]
+    _, told, _ = await running.ask("POST", "/sites/depot/departures", body)
+    assert told["consequences"] == asked["consequences"]
+
+
+async def test_a_charge_by_hand_tells_whose_readiness_it_changes(running: Running) -> None:
+    await running.ask("POST", "/sites/depot/departures", {"vehicle": "BUS-1", "time": "06:20", "km": 100})
+    path = "/sites/depot/charges?dry_run=1"
+    status, asked, reply = await running.ask("POST", path, {"vehicle": "BUS-1", "soc": 0.9})
+    assert (status, asked["dry_run"], "Busbar-Position" in reply.headers) == (200, True, False)
+    assert await running.messages("vehicle.read") == []
+    (better,) = asked["consequences"]
+    assert (better["before"], better["after"]) == ("unknown", "met")
+    assert better["what"].startswith("BUS-1 06:20 Thu 26 Nov: now unknown, then met.")
+
+
+async def test_a_place_where_nothing_is_plugged_in_is_told_as_such(running: Running) -> None:
+    _, told, _ = await running.ask("POST", "/sites/depot/assignments", {"vehicle": "BUS-1", "station": "CP-01"})
+    assert [(one["reason"], bool(one["next"])) for one in told["consequences"]] == [("bay_empty", True)]
+    await plugged(running)
+    _, told, _ = await running.ask("POST", "/sites/depot/assignments", {"vehicle": "BUS-2", "station": "CP-01"})
+    assert "bay_empty" not in {one.get("reason") for one in told["consequences"]}
+
+
+async def test_a_charge_read_from_a_dashboard_is_a_reading_with_who_said_so(running: Running) -> None:
+    status, told, reply = await running.ask("POST", "/sites/depot/charges", {"vehicle": "BUS-1", "soc": 0.43})
+    assert (status, told["type"]) == (200, "vehicle.read")
+    (read,) = await running.messages("vehicle.read")
+    assert (read.at.vehicle, read.body.model_dump()["soc"], read.source) == ("BUS-1", 0.43, "person:local")
+    assert read.causes
+    after = reply.headers["Busbar-Position"]
+    _, rows, _ = await running.ask("GET", f"/vehicles?vehicle=BUS-1&after={after}")
+    assert rows["items"][0]["soc"] == 0.43
+    for wrong, expected in (({"vehicle": "BUS-9"}, 404), ({"soc": 43}, 422), ({"soc": None}, 422)):
+        status, told, _ = await running.ask("POST", "/sites/depot/charges", {"vehicle": "BUS-1", "soc": 0.4, **wrong})
+        assert (status, bool(told["next"])) == (expected, True)

@@ -286,3 +286,47 @@ def test_a_strangers_name_cannot_steer_the_terminal() -> None:
     shown = table([{"station": "CP\x1b[2J\n01"}])
     assert "\x1b" not in shown
     assert len(shown.splitlines()) == 2
+
+
+async def test_a_negative_limit_is_told_as_such_and_not_as_an_option(cli: Cli, hub: Hub) -> None:
+    for typed in (("-3",), ("-3.5", "--for", "2h")):
+        ended = await cli("limit", "CP-07", *typed, "--data", hub.data)
+        assert (ended.code, "the limit must be 0 kW or more" in ended.err) == (2, True)
+    assert "No such option" in (await cli("limit", "CP-07", "3", "--fro", "2h", "--data", hub.data)).err
+
+
+async def test_what_an_act_changes_for_whom_is_told_after_it(cli: Cli, hub: Hub) -> None:
+    change = {"what": "BUS-7 06:20: now on track, then at risk.", "next": "re-plug it."}
+    hub.answers["POST", "/sites/depot/assignments"] = {"consequences": [change]}
+    ended = await cli("assign", "BUS-142", "CP-07/1", "--dry-run", "--data", hub.data)
+    assert (ended.code, hub.asked[-1].query["dry_run"]) == (0, "true")
+    assert ended.out.splitlines()[0].startswith("BUS-142 would stand at CP-07/1")
+    assert ended.out.splitlines()[1] == "BUS-7 06:20: now on track, then at risk. Next: re-plug it."
+
+
+async def test_a_state_of_charge_is_typed_as_a_dashboard_shows_it(cli: Cli, hub: Hub) -> None:
+    hub.answers["POST", "/sites/depot/charges"] = {}
+    for typed in ("43", "43%", "0.43"):
+        ended = await cli("soc", "BUS-142", typed, "--data", hub.data)
+        assert (json.loads(hub.asked[-1].body)["soc"], "has 43%" in ended.out) == (0.43, True)
+    for typed in ("430", "much"):
+        ended = await cli("soc", "BUS-142", typed, "--data", hub.data)
+        assert (ended.code, "write it as 43, 43% or 0.43" in ended.err) == (2, True)
+
+
+async def test_a_configuration_that_is_refused_is_told_line_by_line(cli: Cli, hub: Hub) -> None:
+    each = [{"where": f"busbar.toml:{line}", "what": "wrong", "next": f"step {line}"} for line in (5, 7)]
+    hub.answers["POST", "/reload"] = problem(422, "s", "Not reloaded", "all", "correct these", problems=each)
+    ended = await cli("reload", "--data", hub.data)
+    assert ended.code == 2
+    assert ended.err.splitlines() == [
+        "busbar: busbar.toml:5: wrong; next: step 5",
+        "busbar: busbar.toml:7: wrong; next: step 7",
+        "busbar: Not reloaded; next: correct these",
+    ]
+
+
+async def test_nothing_that_fits_a_filter_is_told_from_nothing_at_all(cli: Cli, hub: Hub) -> None:
+    hub.answers["GET", "/vehicles"] = {"items": []}
+    ended = await cli("vehicles", "--vehicle", "BUS-9", "--data", hub.data)
+    assert ended.out == "nothing fits --vehicle BUS-9; leave that out to see what there is\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.errors import CliError
 from gateway.cli.main import VERBS, busbar
 from tests.gateway.cli.conftest import Cli
 
@@ -71,3 +72,14 @@ async def test_a_verb_without_any_hub_named_says_how_to_name_one(cli: Cli) -> No
     ended = await cli("vehicles")
     assert ended.code == 3
     assert "BUSBAR_DATA" in ended.err
+
+
+async def test_a_group_without_its_verb_shows_its_help_as_it_is(cli: Cli) -> None:
+    ended = await cli("departure")
+    assert ended.code == 2
+    assert ended.err.startswith("Usage: busbar departure") and "\nCommands:\n" in ended.err
+
+
+def test_an_errors_own_next_step_is_said_instead_of_the_general_one() -> None:
+    error = CliError("the journal is damaged: record 7; next: restore it", "data", "see `busbar doctor`")
+    assert str(error) == "busbar: the journal is damaged: record 7 (data); next: restore it"

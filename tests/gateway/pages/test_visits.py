@@ -162,3 +162,13 @@ async def test_an_act_that_lowers_somebodys_readiness_shows_the_numbers_first(ru
 
 async def placed(running: Running) -> list[Message]:
     return [m async for r in running.log.read(0, follow=False) for m in r.messages if isinstance(m.body, VehiclePlaced)]
+
+
+async def test_the_api_tells_the_same_consequences_as_the_page(running: Running) -> None:
+    body = {"vehicle": "BUS-129", "station": "CP-01", "evse": 1}
+    async with running.client.post(f"{running.base}/api/v1/sites/nord/assignments?dry_run=1", json=body) as reply:
+        told = await reply.json()
+    assert (reply.status, await placed(running)) == (200, [])
+    lowered = [one for one in told["consequences"] if one["vehicle"] == "BUS-142"]
+    assert [(one["before"], one["after"], bool(one["next"])) for one in lowered] == [("met", "unknown", True)]
+    assert lowered[0]["what"].startswith("BUS-142 06:20: now met, then unknown. ")

@@ -176,3 +176,10 @@ def test_without_any_file_content_one_loopback_listener_serves_everything(tmp_pa
     assert [(h.host, h.mounts, h.rate) for h in settings.http] == [
         ("127.0.0.1", ("pages", "api", "partners", "pki", "uploads", "metrics"), 0.0)
     ]
+
+
+def test_a_next_step_that_a_model_names_itself_is_said_once(tmp_path: Path) -> None:
+    (problem,) = refused(tmp_path, HUB + "[[adapters.ocpp.listeners]]\nport = 9220\n")
+    assert problem.what == "a listener without tls carries passwords in the clear"
+    assert 'tls = "name"' in problem.next and "plain = true" in problem.next
+    assert str(problem).count("next:") == 1
