@@ -33,6 +33,7 @@ LAG = {"reader": "readmodels"}
 BEHIND = 1000
 """Records that the read models may lag before this hub counts as not ready."""
 DRY = Query("dry_run", "say what would change, change nothing", "boolean")
+ONE = (Query("id", "only the item with this id"),)
 AFTER = Query("after", "wait until the read models have this journal position", "integer")
 PAGE = (
     *(Query(name, f"only rows with this {name}") for name in FILTERS),
@@ -186,7 +187,9 @@ def lists(reads: Reads) -> list[Endpoint]:
     return [
         *found,
         *(Endpoint("GET", path, handler, says, query) for path, handler, says, query in single),
-        Endpoint("GET", "/refused/{protocol}", reads.refused, "What strangers sent, oldest first.", role="operator"),
+        Endpoint(
+            "GET", "/refused/{protocol}", reads.refused, "What strangers sent, oldest first.", ONE, role="operator"
+        ),
         Endpoint("GET", "/messages/{id}/content", reads.content, content, (AFTER,), role="operator"),
     ]
 

@@ -131,8 +131,10 @@ class Reads:
         return tagged(document | {"position": f"{position.seq}.{position.index}"}, request)
 
     async def refused(self, request: HttpRequest) -> HttpResponse:
-        """What peers sent that did not authenticate, oldest first."""
-        return tagged({"items": await self.log.refused(HUB, request.params["protocol"])}, request)
+        """What peers sent that did not authenticate, oldest first; with `id` that item alone."""
+        id = request.query.get("id")
+        kept = await self.log.refused(HUB, request.params["protocol"])
+        return tagged({"items": [item for item in kept if id in (None, "", item["id"])]}, request)
 
     async def content(self, request: HttpRequest) -> HttpResponse:
         """What a piece of evidence was, byte by byte."""

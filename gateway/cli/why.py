@@ -6,14 +6,15 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from datetime import UTC
 from typing import Any
 
 import click
 
-from gateway.cli.client import Source, Where, everything, items, need, part, source, station_known
+from gateway.cli.client import Source, Where, everything, items, need, part, source, station_known, zones
 from gateway.cli.errors import NO, CliError
 from gateway.cli.options import examples, hub_options, json_option, print_json
-from gateway.cli.table import cell
+from gateway.cli.table import cell, moment, table
 
 MARKS = (
     "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}\N{BOX DRAWINGS LIGHT HORIZONTAL} ",
@@ -47,7 +48,7 @@ def _tree(hub: Source, id: str, depth: int | None) -> Any:
         if error.code != NO:
             raise
         if not station_known(hub, station):
-            step = "see `busbar vehicles`, `busbar stations` or `busbar incidents`; who was turned away: `busbar trace --refused`"
+            step = "see `busbar vehicles`, `busbar stations` or `busbar incidents`; who was turned away: `busbar trace --refused ocpp`"
             raise CliError(error.what, "", step, NO) from None
         if station != id:
             raise CliError(
@@ -71,17 +72,31 @@ def drawn(node: Mapping[str, Any], before: str = "", mark: str = "") -> Iterator
         yield from drawn(child, inner, MARKS[index == len(children) - 1])
 
 
-@examples("busbar trace CP-07 --at-most 20", "busbar trace CP-07 --follow", "busbar trace CP-07 --json > frames.jsonl")
+@examples(
+    "busbar trace CP-07 --at-most 20",
+    "busbar trace CP-07 --follow",
+    "busbar trace CP-07 --json > frames.jsonl",
+    "busbar trace --refused ocpp",
+    "busbar trace --refused ocpp ocpp-12 --json",
+)
 @click.command()
-@click.argument("station")
+@click.argument("station", required=False)
+@click.option(
+    "--refused", metavar="PROTOCOL", help="Instead: who was turned away (ocpp, oscp), or one such item by its id."
+)
 @click.option("--follow", is_flag=True, help="Go on with new frames until Ctrl-C.")
 @click.option(
     "--at-most", type=click.IntRange(1), default=100, show_default=True, help="The newest so many, oldest first."
 )
 @json_option
 @hub_options
-def trace(station: str, follow: bool, at_most: int, as_json: bool, where: Where) -> None:
+def trace(station: str | None, refused: str | None, follow: bool, at_most: int, as_json: bool, where: Where) -> None:
     """Frames of STATION, redacted: time, direction, text; with --json one object per line, to export."""
+    if refused is not None:
+        _refused(where, refused, station, at_most, as_json)
+        return
+    if station is None:
+        raise CliError("which station?", "busbar trace", "name one (`busbar stations`), or --refused PROTOCOL")
     path = f"/stations/{part(station)}/frames"
     with nullcontext(need(where)) if follow else source(where) as hub:
         rows = everything(hub, path, {"limit": at_most}, at_most)
@@ -94,6 +109,28 @@ def trace(station: str, follow: bool, at_most: int, as_json: bool, where: Where)
             rows = items(hub.get(path, {"since": since}))
             _print(rows, as_json)
             since = _last(rows) or since
+
+
+def _refused(where: Where, protocol: str, id: str | None, at_most: int, as_json: bool) -> None:
+    """What was turned away over a protocol, the newest so many, oldest first."""
+    with source(where) as hub:
+        rows = items(hub.get(f"/refused/{part(protocol)}", {"id": id}))[-at_most:]
+        at = zones(hub)
+    if id is not None and not rows:
+        raise CliError(
+            f"nothing of that id was turned away by {protocol}", id, f"busbar trace --refused {protocol}", NO
+        )
+    if as_json:
+        _print(rows, as_json)
+        return
+    zone = next(iter(at.values()), UTC) if len(at) == 1 else UTC
+    told = [row["item"] | {"time": moment(row["time"], zone), "id": row["id"], "peer": row["peer"]} for row in rows]
+    click.echo(table(told, ("id", "time", "peer", *_said(told)), f"nobody was turned away over {protocol}"))
+
+
+def _said(rows: list[dict[str, Any]]) -> list[str]:
+    """What the items say beside who and when."""
+    return sorted({key for row in rows for key in row} - {"id", "time", "peer"})
 
 
 def _nothing(hub: Source, station: str) -> None:

@@ -136,4 +136,4 @@ class Log(Protocol):
         """Keep what came from a peer that did not authenticate: bounded, rate limited, never waited for by the peer."""
 
     async def refused(self, site: str, protocol: str) -> list[Mapping[str, Any]]:
-        """What is kept of that, oldest first, at most the newest 1,000 items."""
+        """What is kept of that, oldest first, at most the newest 1,000 items, each with the `id` by which it is asked for."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -15,7 +16,7 @@ from gateway.journal.chain import Chain, to_record
 from gateway.journal.group import Ack, GroupWriter, Settings, Stale, Tail
 from gateway.journal.log import Full, Record
 from gateway.journal.record import Random, open_record
-from gateway.journal.refused import Gate
+from gateway.journal.refused import Gate, named
 
 
 class MemoryLog:
@@ -35,7 +36,7 @@ class MemoryLog:
         self._ids: dict[str, int] = {}
         self._ends: dict[str, int] = {}
         self._wishes: dict[str, dict[str, str]] = {}
-        self._refused: list[tuple[str, bytes]] = []
+        self._refused: list[tuple[int, str, datetime, bytes]] = []
         self._content: dict[str, bytes] = {}
         self._gate = Gate()
         self._changed = asyncio.Condition()
@@ -129,11 +130,13 @@ class MemoryLog:
         """See `Log.refuse`."""
         kept = self._gate.admit(peer, item, asyncio.get_running_loop().time())
         if kept is not None:
-            self._refused = [*self._refused[-999:], (subjects.refused(site, protocol), kept)]
+            seq = self._refused[-1][0] + 1 if self._refused else 1
+            self._refused = [*self._refused[-999:], (seq, subjects.refused(site, protocol), datetime.now(UTC), kept)]
 
     async def refused(self, site: str, protocol: str) -> list[Mapping[str, Any]]:
-        """What is kept from strangers, oldest first, at most 1,000 items."""
-        return [json.loads(kept) for at, kept in self._refused if at == subjects.refused(site, protocol)]
+        """See `Log.refused`."""
+        subject = subjects.refused(site, protocol)
+        return [named(protocol, seq, time, kept) for seq, at, time, kept in self._refused if at == subject]
 
     async def close(self) -> None:
         """Nothing to release."""

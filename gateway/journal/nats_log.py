@@ -24,7 +24,7 @@ from gateway.journal.link import MAX_PAYLOAD, UNAVAILABLE, ApiError, Link
 from gateway.journal.log import Damaged, Full, Record
 from gateway.journal.pull import Lost, Pull, Pulled
 from gateway.journal.record import Opened, Random, open_record
-from gateway.journal.refused import Gate
+from gateway.journal.refused import Gate, named
 
 WRONG_SEQUENCE = 10071
 FULL = frozenset({10077, 10047, 10023})
@@ -213,7 +213,7 @@ class NatsLog:
         every = subjects.desired_of(site)
         config = {"deliver_policy": "last_per_subject", "filter_subject": every}
         stored = await self._all(streams.DESIRED, every, config)
-        return {data["station"]: data["value"] for data in map(json.loads, stored)}
+        return {data["station"]: data["value"] for data in (json.loads(one.data) for one in stored)}
 
     async def wishes(self, site: str) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
         """See `Log.wishes`."""
@@ -246,21 +246,23 @@ class NatsLog:
                 await self._link.nc.publish(subjects.refused(site, protocol), kept)
 
     async def refused(self, site: str, protocol: str) -> list[Mapping[str, Any]]:
-        """What is kept from strangers, oldest first, at most 1,000 items."""
+        """See `Log.refused`."""
         subject = subjects.refused(site, protocol)
         config = {"deliver_policy": "all", "filter_subject": subject}
-        return [json.loads(item) for item in await self._all(streams.REFUSED, subject, config)]
+        return [
+            named(protocol, one.seq, one.time, one.data) for one in await self._all(streams.REFUSED, subject, config)
+        ]
 
-    async def _all(self, stream: str, subject: str, config: Mapping[str, Any]) -> deque[bytes]:
+    async def _all(self, stream: str, subject: str, config: Mapping[str, Any]) -> deque[Pulled]:
         """What stands there now, at most the newest 1,000."""
-        items: deque[bytes] = deque(maxlen=1000)
+        items: deque[Pulled] = deque(maxlen=1000)
         with contextlib.suppress(Lost, ApiError):
             found = await self._link.api(f"STREAM.INFO.{stream}", {"subjects_filter": subject})
             if not found["state"].get("subjects"):
                 return items
             async with contextlib.aclosing(Pull(self._link, stream, config).messages()) as messages:
                 async for message in messages:
-                    items.append(message.data)
+                    items.append(message)
                     if message.pending == 0:
                         break
         return items

@@ -9,6 +9,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -36,6 +37,8 @@ class Pulled:
     seq: int
     subject: str
     data: bytes
+    time: datetime
+    """When it was stored, by the server's clock."""
     pending: int
     """How many wait behind it."""
 
@@ -138,4 +141,4 @@ class Pull:
 
 def _pulled(message: Msg) -> Pulled:
     metadata = message.metadata
-    return Pulled(metadata.sequence.stream, message.subject, message.data, metadata.num_pending)
+    return Pulled(metadata.sequence.stream, message.subject, message.data, metadata.timestamp, metadata.num_pending)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from core.messages.base import canonical
@@ -58,6 +60,11 @@ def _bytes(peer: str, item: Mapping[str, Any], left_out: int) -> bytes:
         return text
     cut = canonical(data["item"])[:CUT]
     return canonical({**data, "item": {"cut": cut, "bytes": len(text)}}).encode("utf-8", "backslashreplace")
+
+
+def named(protocol: str, seq: int, time: datetime, kept: bytes) -> dict[str, Any]:
+    """An item as it is shown: its id is the place at which it is kept, so it is the same whenever it is asked for."""
+    return {"id": f"{protocol}-{seq}", "time": time.isoformat(), **json.loads(kept)}
 
 
 class Strangers:

@@ -84,6 +84,10 @@ async def test_what_a_stranger_sent_is_kept_beside_the_journal(tmp_path: Path) -
         async with client.get("/api/v1/refused/ocpp") as reply:
             (item,) = (await reply.json())["items"]
         assert item["peer"] == "127.0.0.1"
+        async with client.get("/api/v1/refused/ocpp", params={"id": item["id"]}) as reply:
+            assert (await reply.json())["items"] == [item]
+        async with client.get("/api/v1/refused/ocpp", params={"id": "ocpp-999"}) as reply:
+            assert (await reply.json())["items"] == []
         assert item["item"] == {"path": "/ocpp/NOBODY", "reason": "station_unknown", "versions": ["ocpp2.0.1"]}
 
 

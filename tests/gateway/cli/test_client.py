@@ -330,3 +330,22 @@ async def test_nothing_that_fits_a_filter_is_told_from_nothing_at_all(cli: Cli, 
     hub.answers["GET", "/vehicles"] = {"items": []}
     ended = await cli("vehicles", "--vehicle", "BUS-9", "--data", hub.data)
     assert ended.out == "nothing fits --vehicle BUS-9; leave that out to see what there is\n"
+
+
+async def test_who_was_turned_away_is_shown_with_the_id_to_ask_for(cli: Cli, hub: Hub) -> None:
+    kept = {
+        "id": "ocpp-12",
+        "time": "2026-11-26T00:12:00+00:00",
+        "peer": "192.0.2.1",
+        "item": {"reason": "password_wrong"},
+    }
+    hub.answers["GET", "/refused/ocpp"] = {"items": [kept]}
+    ended = await cli("trace", "--refused", "ocpp", "--data", hub.data)
+    assert ended.code == 0
+    assert all(text in ended.out for text in ("ocpp-12", "2026-11-26 ", "192.0.2.1", "password_wrong"))
+    ended = await cli("trace", "--refused", "ocpp", "ocpp-12", "--json", "--data", hub.data)
+    assert json.loads(ended.out) == kept
+    assert [r.query for r in hub.asked if "refused" in r.path][-1] == {"id": "ocpp-12"}
+    hub.answers["GET", "/refused/ocpp"] = {"items": []}
+    assert (await cli("trace", "--refused", "ocpp", "ocpp-13", "--data", hub.data)).code == 1
+    assert (await cli("trace", "--data", hub.data)).code == 2

@@ -281,6 +281,9 @@ class JournalContract:
         assert kept[-1]["item"]["bytes"] > 100_000
         assert await log.refused("depot", "oscp") == []
         assert await log.last() == 0
+        assert len({k["id"] for k in kept}) == len(kept)
+        assert all(datetime.fromisoformat(k["time"]).tzinfo for k in kept)
+        assert await log.refused("depot", "ocpp") == kept
 
     async def test_a_broken_record_is_named_and_nothing_behind_it_is_read(self, log: Any) -> None:
         writer = await log.writer("depot", "gw-1", 1)
