@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from gateway.http.routes import PREFIXES
 from gateway.next_step import parted
 from gateway.secrets import FileSecrets
 from gateway.settings import HubSettings
@@ -44,6 +45,7 @@ def findings(settings: HubSettings) -> list[Finding]:
         *_references(settings),
         *_certificates(settings),
         *_doors(settings),
+        *_unmounted(settings),
         *_servers(settings),
         *_peers(settings),
         *_optional(settings),
@@ -106,6 +108,18 @@ def _doors(settings: HubSettings) -> Iterator[Finding]:
         yield Finding(
             "optional", "users", "nobody needs a token; pages and API answer this machine alone", "add `[[users]]`"
         )
+
+
+def _unmounted(settings: HubSettings) -> Iterator[Finding]:
+    """Adapters whose peers call us over HTTP, where no listener serves them."""
+    served = {mount for listener in settings.http for mount in listener.mounts}
+    for adapter in settings.adapters:
+        mount = PREFIXES.get(adapter)
+        if mount is not None and mount not in served:
+            what = f"no listener mounts `{mount}`, so no peer reaches this adapter"
+            yield Finding(
+                "error", f"adapters.{adapter}", what, f'add "{mount}" to the `mounts` of an `[[http]]` listener'
+            )
 
 
 def _servers(settings: HubSettings) -> Iterator[Finding]:

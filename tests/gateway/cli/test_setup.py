@@ -58,6 +58,19 @@ async def test_check_says_the_same_to_programs_also_of_a_file_that_cannot_be_use
     assert [(f["level"], "gatway" in f["where"], bool(f["next"])) for f in told["findings"]] == [("error", True, True)]
 
 
+async def test_check_says_that_no_listener_serves_an_adapters_peers(cli: Cli, tmp_path: Path) -> None:
+    await cli("init", ".")
+    file = tmp_path / "busbar.toml"
+    whole = file.read_text() + '\n[adapters.oscp]\nbase_url = "http://127.0.0.1:8080"\n'
+    file.write_text(whole)
+    assert (await cli("check")).code == 0
+    file.write_text(whole.replace("# mounts =", "mounts =").replace('"partners", ', ""))
+    ended = await cli("check")
+    assert ended.code == 1
+    assert "adapters.oscp: no listener mounts `partners`" in ended.err
+    assert 'next: add "partners" to the `mounts` of an `[[http]]` listener' in ended.err
+
+
 async def test_check_warns_of_a_peer_that_does_not_answer(cli: Cli, tmp_path: Path) -> None:
     await cli("init", ".")
     file = tmp_path / "busbar.toml"
