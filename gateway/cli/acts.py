@@ -13,9 +13,10 @@ import click
 from gateway.cli.client import Answer, Hub, Where, everything, items, need, only_site, part, zones
 from gateway.cli.durations import seconds
 from gateway.cli.errors import UNREACHABLE, CliError
-from gateway.cli.options import examples, hub_options, json_option, print_json
+from gateway.cli.options import examples, hub_options, json_option, print_json, typed
 from gateway.cli.progress import working
 from gateway.cli.table import cell, moment, table
+from gateway.shares import percent, share
 
 COUNTS = ("added", "changed", "removed", "unchanged", "assigned")
 ASIDE = {"refused_count": "refused", "quarantined_count": "set aside"}
@@ -112,19 +113,6 @@ def _imported(path: Path, answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def _share(text: str) -> float:
-    """A state of charge as a fraction: from 0.43, 43 or 43%, as in a table of departures."""
-    bare = text.removesuffix("%").strip()
-    try:
-        number = float(bare.replace(",", "."))
-    except ValueError:
-        number = -1.0
-    share = number / 100 if number > 1 or bare != text else number
-    if not 0 <= share <= 1:
-        raise click.BadParameter(f"`{text}` is no state of charge; write it as 43, 43% or 0.43")
-    return share
-
-
 @click.group()
 def departure() -> None:
     """State departures by hand."""
@@ -136,7 +124,7 @@ def departure() -> None:
 @click.argument("time")
 @click.option("--km", type=click.FloatRange(0, 2000, min_open=True), help="Distance of the work, km.")
 @click.option("--kwh", type=click.FloatRange(0, 5000, min_open=True), help="Energy that must be added, kWh.")
-@click.option("--soc", type=_share, metavar="PERCENT", help="State of charge at departure: 90, 90% or 0.9.")
+@click.option("--soc", type=typed(share), metavar="SHARE", help="State of charge at departure: 90, 90% or 0.9.")
 @SITE
 @DRY
 @json_option
@@ -202,14 +190,14 @@ def assign(
 @examples("busbar soc BUS-142 43", "busbar soc BUS-142 43% --dry-run")
 @click.command()
 @click.argument("vehicle")
-@click.argument("soc", type=_share, metavar="PERCENT")
+@click.argument("soc", type=typed(percent), metavar="PERCENT")
 @click.option("--why", default="", help="Why; stands in the evidence.")
 @SITE
 @DRY
 @json_option
 @hub_options
 def soc(vehicle: str, soc: float, why: str, site: str | None, dry_run: bool, as_json: bool, where: Where) -> None:
-    """VEHICLE has PERCENT (43, 43% or 0.43) of charge now, read from its dashboard. Says what that changes for whom."""
+    """VEHICLE has PERCENT (43 or 43%) of charge now, read from its dashboard. Says what that changes for whom."""
     hub = need(where)
     body = {"vehicle": vehicle, "soc": soc, "why": why}
     answer = hub.post(f"/sites/{part(only_site(hub, site))}/charges", body, params=_dry(dry_run))

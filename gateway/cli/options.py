@@ -60,6 +60,18 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def typed(read: Callable[[str], R]) -> Callable[[str], R]:
+    """A value as `read` reads it; what that says is wrong ends as wrong usage."""
+
+    def convert(text: str) -> R:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return convert
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False))

@@ -1,4 +1,4 @@
-"""What a person decides on a page: which vehicle stands at a connector, as a fact with who and why."""
+"""What a person says on a page: which vehicle stands at a connector, how full one is; as a fact with who and why."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from core.messages import Message, Physical, Position, compose, identify
+from core.messages import Body, Message, Physical, Position, compose, identify
 from core.messages.base import canonical
 from core.messages.evidence import EvidenceReceived
-from core.messages.vehicle import VehiclePlaced
+from core.messages.vehicle import VehiclePlaced, VehicleRead
 from core.ports import HttpRequest
 from gateway.consequences import Changed, changed
-from gateway.pages.views import StationView
+from gateway.pages.views import StationView, VehicleView
+from gateway.shares import percent
 
 if TYPE_CHECKING:
     from gateway.wiring import Hub
 
-KEPT = ("vehicle", "evse", "why")
+KEPT = ("vehicle", "evse", "soc", "why")
 
 
 class Wrong(ValueError):
@@ -38,34 +39,50 @@ class Acts:
         Raises:
             Wrong: the vehicle or the connector is not known here.
         """
-        vehicle, evse = _vehicle(view, fields), _evse(view, fields)
-        who = request.headers.get("busbar-user", "local")
-        now = self._hub.clock.now()
+        at = Physical(vehicle=_vehicle(view, fields), station=view.station, evse=_evse(view, fields))
+        return self._stated(request, view.site, fields, VehiclePlaced(who=_who(request), why=_why(fields)), at)
+
+    def charge(self, request: HttpRequest, view: VehicleView, fields: Mapping[str, str]) -> list[Message]:
+        """The evidence, and `vehicle.read` of now.
+
+        Raises:
+            Wrong: what was typed is no state of charge.
+        """
+        try:
+            soc = percent(fields.get("soc", ""))
+        except ValueError as error:
+            raise Wrong(f"State of charge: {error}.") from None
+        return self._stated(request, view.site, fields, VehicleRead(soc=soc), Physical(vehicle=view.row.vehicle))
+
+    def _stated(
+        self, request: HttpRequest, site: str, fields: Mapping[str, str], body: Body, at: Physical
+    ) -> list[Message]:
+        who, now = _who(request), self._hub.clock.now()
         evidence = compose(
             EvidenceReceived(
                 protocol="pages",
                 peer=who,
-                frame=canonical({name: fields.get(name, "")[:200] for name in KEPT}),
+                frame=canonical({name: fields[name][:200] for name in KEPT if name in fields}),
                 subject=f"{request.method} {request.path}"[:200],
             ),
             id=identify("pages", self._hub.settings.gateway, self._hub.epoch, next(self._numbers)),
             time=now,
             source=f"pages:{who}",
-            site=view.site,
-            at=Physical(station=view.station, evse=evse),
+            site=site,
+            at=Physical(station=at.station, evse=at.evse),
         )
         fact = compose(
-            VehiclePlaced(who=who, why=fields.get("why", "")[:200]),
-            id=identify(evidence.id, VehiclePlaced.TYPE),
+            body,
+            id=identify(evidence.id, body.TYPE),
             time=now,
             source=f"person:{who}",
-            site=view.site,
-            at=Physical(vehicle=vehicle, station=view.station, evse=evse),
+            site=site,
+            at=at,
             causes=[evidence.id],
         )
         return [evidence, fact]
 
-    async def lowers(self, view: StationView, fact: Message) -> tuple[Changed, ...]:
+    async def lowers(self, view: StationView | VehicleView, fact: Message) -> tuple[Changed, ...]:
         """Whose readiness the fact would lower; nobody's where no controller of the site runs here."""
         state = self._hub.api.reads.state(view.site)
         if state is None:
@@ -73,13 +90,21 @@ class Acts:
         found = await asyncio.to_thread(changed, state, [fact], self._hub.clock.now(), view.zone)
         return tuple(one for one in found if one.worse)
 
-    async def keep(self, view: StationView, messages: list[Message]) -> Position:
+    async def keep(self, site: str, messages: list[Message]) -> Position:
         """Store them.
 
         Raises:
             core.ports.NotStored: nothing was acknowledged.
         """
-        return await self._hub.journal.append(view.site, messages)
+        return await self._hub.journal.append(site, messages)
+
+
+def _who(request: HttpRequest) -> str:
+    return request.headers.get("busbar-user", "local")
+
+
+def _why(fields: Mapping[str, str]) -> str:
+    return fields.get("why", "")[:200]
 
 
 def _vehicle(view: StationView, fields: Mapping[str, str]) -> str:

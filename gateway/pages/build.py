@@ -102,9 +102,12 @@ class Pages:
     async def _vehicle(self, asked: Asked, frame: Frame) -> Page:
         view = await self._details.vehicle(frame.site, asked.id, frame.now)
         parts = {
-            name: await self._part(name, frame, view=view) for name in ("vehicle", "vehicle_chart", "vehicle_more")
+            "vehicle": await self._part("vehicle", frame, view=view),
+            "charge_form": await self._part("charge_form", frame, view=view, asked=asked),
+            "vehicle_chart": await self._part("vehicle_chart", frame, view=view),
+            "vehicle_more": await self._part("vehicle_more", frame, view=view),
         }
-        return Page(words.vehicle_sentence(view), parts)
+        return Page(words.vehicle_sentence(view), parts, fixed=frozenset({"charge_form"}))
 
     async def _stations(self, asked: Asked, frame: Frame) -> Page:
         rows = await self._details.connectors(frame.site, frame.now)

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.messages import Message
 from core.ports import HttpRequest, HttpResponse, NotStored
 from gateway.http.access import foreign
 from gateway.http.problems import Problem
@@ -25,7 +26,7 @@ from gateway.pages.load import Loader, UnknownName
 from gateway.pages.picture import night_file
 from gateway.pages.recent import Recent
 from gateway.pages.render import CSP, Frame, Page, Renderer
-from gateway.pages.views import NowView, StationView
+from gateway.pages.views import NowView, StationView, VehicleView
 from gateway.readmodels.rows import Doc
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _log = logging.getLogger("busbar.pages")
 HTML = "text/html; charset=utf-8"
 REMEMBERED = 50
 REACH_S = 5.0
+FORMS = ("station", "vehicle")
+"""Pages with a form, which carries its viewer's token."""
 Shown = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
@@ -152,25 +155,44 @@ class Handlers:
 
     async def _place(self, request: HttpRequest) -> HttpResponse:
         site, station = request.params["site"], request.params["id"]
+        view = await self._details.station(site, station, self._now())
+        return await self._act(request, Asked("station", station), view, lambda f: self._acts.place(request, view, f))
+
+    async def charge(self, request: HttpRequest) -> HttpResponse:
+        """The form "its state of charge, read from the vehicle": as `place`, back to the vehicle."""
+        return await self._guarded(request, self._charge(request))
+
+    async def _charge(self, request: HttpRequest) -> HttpResponse:
+        site, vehicle = request.params["site"], request.params["id"]
+        view = await self._details.vehicle(site, vehicle, self._now())
+        return await self._act(request, Asked("vehicle", vehicle), view, lambda f: self._acts.charge(request, view, f))
+
+    async def _act(
+        self,
+        request: HttpRequest,
+        about: Asked,
+        view: StationView | VehicleView,
+        state: Callable[[Mapping[str, str]], list[Message]],
+    ) -> HttpResponse:
+        """What a form of that page states: refused where it is wrong, asked once more where it makes something worse."""
         fields = session.form(request)
-        asked = Asked("station", station, typed=fields)
+        asked = replace(about, typed=fields)
         if not self._tokens.fits(request, fields):
             return await self._show(
                 request, replace(asked, wrong="This form is from before. Next: send it again."), 400
             )
-        view: StationView = await self._details.station(site, station, self._now())
         try:
-            messages = self._acts.place(request, view, fields)
+            messages = state(fields)
         except Wrong as wrong:
             return await self._show(request, replace(asked, wrong=str(wrong)), 400)
         worse = () if fields.get("sure") == "1" else await self._acts.lowers(view, messages[-1])
         if worse:
             return await self._show(request, replace(asked, worse=worse))
-        position = await self._acts.keep(view, messages)
+        position = await self._acts.keep(view.site, messages)
         await self._loader.rows.models.reached(position.seq, REACH_S)
         for recent in (self._pages_made, self._looks, self._around):
             recent.forget()
-        return _see(f"/s/{quote(site, safe='')}/stations/{quote(station, safe='')}")
+        return _see(f"/s/{quote(view.site, safe='')}/{ONE_OF[about.name]}/{quote(about.id, safe='')}")
 
     async def sign_in_page(self, request: HttpRequest) -> HttpResponse:
         """One field."""
@@ -307,7 +329,7 @@ class Handlers:
 
     def _page_key(self, request: HttpRequest, asked: Asked) -> tuple[str, ...]:
         """Equal places are equal pages: also the token of a form counts where a page has one."""
-        token = self._tokens.of(request) if asked.name == "station" else ""
+        token = self._tokens.of(request) if asked.name in FORMS else ""
         role = request.headers.get("busbar-user-role", "")
         return (request.params.get("site") or self._only_site(), role, token, *asked.key)
 

@@ -49,6 +49,7 @@ def _routes(hub: Hub, handlers: Handlers) -> None:
     hub.http.route("GET", "/", handlers.first, 0, mount="pages")
     hub.http.route("GET", "/s/{site}/night.svg", handlers.night_svg, 0, mount="pages")
     hub.http.route("POST", "/s/{site}/stations/{id}/vehicle", handlers.place, FORM, mount="pages", role="operator")
+    hub.http.route("POST", "/s/{site}/vehicles/{id}/charge", handlers.charge, FORM, mount="pages", role="operator")
     hub.http.route("POST", "/sign-out", handlers.sign_out, FORM, mount="pages", role="viewer")
     hub.http.stream("/s/{site}/stream", handlers.stream, mount="pages", role="viewer")
     for method, path, handler in (

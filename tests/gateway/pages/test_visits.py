@@ -172,3 +172,31 @@ async def test_the_api_tells_the_same_consequences_as_the_page(running: Running)
     lowered = [one for one in told["consequences"] if one["vehicle"] == "BUS-142"]
     assert [(one["before"], one["after"], bool(one["next"])) for one in lowered] == [("met", "unknown", True)]
     assert lowered[0]["what"].startswith("BUS-142 06:20: now met, then unknown. ")
+
+
+async def test_a_charge_read_from_the_dashboard_is_entered_on_the_vehicles_page(start: Start) -> None:
+    running = await start(users=True)
+    page, path = "/s/nord/vehicles/BUS-129", "/s/nord/vehicles/BUS-129/charge"
+    for name, shown in (("viewer", False), ("operator", True)):
+        await running.post("/sign-in", {"access": TOKENS[name]})
+        _, text, _ = await running.get(page)
+        assert ('name="soc"' in text) is shown
+    token = field(text[text.index('class="act"') :], "token")
+    for typed in ("", "much", "430", "0.43"):
+        status, text, _ = await running.post(path, {"token": token, "soc": typed})
+        assert (status, "State of charge: " in text) == (400, True)
+    status, _, _ = await running.post(path, {"soc": "43"})
+    assert status == 400
+    assert await read(running) == []
+    status, text, reply = await running.post(path, {"token": token, "soc": "43", "why": "dashboard", "sure": "1"})
+    assert (status, reply.headers["Location"]) == (303, page)
+    (fact,) = await read(running)
+    assert (fact.at.vehicle, fact.source, fact.body.model_dump()["soc"]) == ("BUS-129", "person:operator", 0.43)
+    _, text, _ = await running.get(page)
+    assert "43\N{NO-BREAK SPACE}%" in text or "43 of" in text
+
+
+async def read(running: Running) -> list[Message]:
+    """What people read from vehicles."""
+    kept = [m async for r in running.log.read(0, follow=False) for m in r.messages if m.type == "vehicle.read"]
+    return [m for m in kept if m.source.startswith("person:")]
