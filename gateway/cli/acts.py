@@ -37,6 +37,8 @@ def _done(answer: Answer, as_json: bool, text: str) -> None:
     told = answer.data if isinstance(answer.data, dict) else {}
     place = f" (journal position {answer.position})" if answer.position else " (nothing is changed yet)"
     click.echo(f"{text}{place if answer.position or told.get('dry_run') else ''}")
+    if told.get("consequences") == []:
+        click.echo("That changes the readiness of no departure.")
     for cost in (row for key in ("costs", "consequences") for row in items(told.get(key, []))):
         step = f" Next: {cost['next']}" if cost.get("next") else ""
         click.echo(f"{cell(cost['what'])}{step}")
@@ -178,7 +180,7 @@ def assign(
     """VEHICLE stands at CONNECTOR: a bay's name (D2), STATION or STATION/EVSE; holds until unplugged. Says what that changes for whom."""
     station, slash, evse = connector.partition("/")
     if slash and not evse.isdigit():
-        raise CliError(f"`{evse}` is no EVSE number", connector, "write it as CP-07/1")
+        raise CliError(f"`{connector}` names no EVSE by its number", "CONNECTOR", "write it as CP-07/1")
     hub = need(where)
     body: dict[str, Any] = {"vehicle": vehicle, "station": station, "why": why}
     if evse:

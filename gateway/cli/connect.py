@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from datetime import UTC
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from urllib.parse import quote
 
 import click
 
-from gateway.cli.client import Where, everything, need, only_site, running, source, station_known
+from gateway.cli.client import Where, everything, need, only_site, running, source, station_known, zones
 from gateway.cli.errors import NO, CliError
 from gateway.cli.options import data_folder, examples, hub_options, json_option, load_settings, print_json
-from gateway.cli.table import table
+from gateway.cli.table import moment, table
 from gateway.secrets import FileSecrets
 from gateway.settings.models import credential
 
@@ -37,7 +38,7 @@ def connect() -> None:
 )
 @connect.command("ocpp")
 @click.argument("station", required=False)
-@click.option("--knocking", is_flag=True, help="List stations that asked and were refused.")
+@click.option("--knocking", is_flag=True, help="List stations that asked and were turned away, and why.")
 @click.option("--accept", is_flag=True, help="Let STATION in; needs a running hub.")
 @click.option("--node", help="With --accept: the panel it hangs on; without it the station gets 0 kW.")
 @click.option("--connectors", metavar="KW[,KW]", help="With --accept: kW of each connector.")
@@ -81,15 +82,15 @@ def _plain(value: Any) -> str:
 
 def _knocking(where: Where, as_json: bool) -> None:
     with source(where) as hub:
+        at = set(zones(hub).values())
         rows = everything(hub, "/stations", {"knocking": 1}, 1000)
     if as_json:
         print_json(rows)
     else:
-        click.echo(
-            table(
-                rows, ("station", "reason", "address", "first", "last", "count"), "nobody has knocked and was refused"
-            )
-        )
+        zone = at.pop() if len(at) == 1 else UTC
+        told = [{name: moment(value, zone) for name, value in row.items()} for row in rows]
+        columns = ("station", "reason", "next", "address", "first", "last", "count")
+        click.echo(table(told, columns, "nobody has been turned away"))
 
 
 def _accept(where: Where, station: str, node: str | None, connectors: str | None, site: str | None) -> None:
@@ -149,7 +150,7 @@ def _admitted(where: Where, station: str) -> bool:
 
 def _password(value: bytes | None, reference: str, *, show: bool, to: Path | None) -> str:
     if value is None:
-        return f"not there yet ({reference})"
+        return f"not there yet ({reference}); next: name --config where it is declared, or let it in: --accept"
     if to is not None:
         try:
             with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
