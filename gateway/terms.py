@@ -84,6 +84,7 @@ INPUTS: Mapping[str, str] = {
     "eta_charger": "efficiency of its charger",
     "precondition_kwh": "preconditioning",
     "soc_stated": "charge asked for",
+    "target_soc": "charge that its work states",
     "soc_now": "charge at the last reckoning",
     "standing_kwh": "energy while standing",
 }

@@ -69,7 +69,7 @@ class Details:
         charged = await self._rows.readings.each(site, first, last, [s["session"] for s in sessions])
         plans = await self._rows.between("allocations", site, begins, now + timedelta(minutes=1), vehicle=vehicle)
         plans = sorted((p for p in plans if p["kind"] == "assigned"), key=lambda p: str(p["time"]))
-        asked = asked_steps(plans, begins, ends)
+        asked = asked_steps(plans, begins, ends if row.bay else min(now, ends))
         taken = [
             s
             for session in sessions

@@ -16,7 +16,7 @@ from gateway.readmodels.rows import Doc
 
 CHANGES = 20
 UNITS = {"deg C": "°C"}
-SHARES = ("soc", "soh", "eta", "margin", "reserve")
+SHARES = ("soc", "target", "soh", "eta", "margin", "reserve")
 """Inputs without a unit whose names begin so are fractions."""
 
 
@@ -30,9 +30,9 @@ def asked_steps(plans: Sequence[Doc], begins: datetime, ends: datetime) -> tuple
 
 
 def planned_charge(row: VehicleRow, plans: Sequence[Doc], now: datetime, ends: datetime) -> tuple[Charge, ...]:
-    """From now to the departure by the plan's energy; its end is what the plan says."""
+    """From now to the departure by the plan's energy; its end is what the plan says. Of a bus at no plug nothing is planned."""
     departure, plan = row.departure, plans[-1] if plans else None
-    if departure is None or plan is None or row.soc is None or departure.final:
+    if departure is None or plan is None or row.soc is None or departure.final or not row.bay:
         return ()
     last = plan.get("soc_at_deadline")
     steps = of_plan(points(plan), now, min(ends, departure.departs))
@@ -75,10 +75,12 @@ def _source(item: Mapping[str, Any]) -> str:
     """`block 1042 of 2026-11-26, as the sum of its links`: of a work by its name and how it knows; all else as it is."""
     source = item.get("source") or ""
     name, _, origin = source.removeprefix("work ").partition(": ")
+    if source.startswith("person:"):
+        return f"by hand, {source.removeprefix('person:')}"
     if not source.startswith("work "):
         return str(source)
-    _, day, block = f"{name}::".split(":")[:3]
-    told = f"block {block} of {day}" if block else name
+    parts = name.split(":", 2)  # because: the block of a departure by hand has its time in its name
+    told = f"block {parts[2]} of {parts[1]}" if len(parts) == len(("feed", "day", "block")) else name
     how, plus, rest = origin.partition(" + ")
     return f"{told}, {terms.term(terms.DISTANCES, how)}{plus}{rest}" if origin else told
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from core.messages.reasons import REASONS, next_step, sentence
-from gateway.pages import words
+from gateway.pages import vehicle_rows, words
 from gateway.pages.board import board, quarters
 from gateway.pages.charge import charge_svg
 from gateway.pages.nights import evening_of, window
@@ -231,3 +231,26 @@ def tokens(theme: str) -> dict[str, str]:
 def test_colours_can_be_told_from_what_they_stand_on(theme: str, front: str, back: str, least: float) -> None:
     found = tokens(theme)
     assert contrast(found[front], found[back]) >= least
+
+
+def test_an_input_names_its_work_and_the_person_who_read_it() -> None:
+    need = {"message": "m", "soc_goal": 0.9, "consumption_kwh": 1, "reserve_kwh": 1}
+    items = (
+        {"name": "target_soc", "value": 0.9, "source": "work hand:2026-11-28:BUS-2@21:40"},
+        {"name": "soc_now", "value": 0.43, "source": "person:anna"},
+        {"name": "distance_km", "value": 90.0, "unit": "km", "source": "work vdv452:2026-11-28:1042: link_sum"},
+    )
+    told = {row.name: (row.value, row.source) for row in vehicle_rows.inputs(need | {"inputs": items})}
+    assert told["charge that its work states"] == ("90\N{NO-BREAK SPACE}%", "block BUS-2@21:40 of 2026-11-28")
+    assert told["charge at the last reckoning"] == ("43\N{NO-BREAK SPACE}%", "by hand, anna")
+    assert told["distance"] == ("90\N{NO-BREAK SPACE}km", "block 1042 of 2026-11-28, as the sum of its links")
+
+
+def test_nothing_is_planned_for_a_bus_that_was_unplugged_after_its_last_plan() -> None:
+    departure = night(16).vehicles[10].departure
+    steps = [{"at": moment("20:00").isoformat(), "kw": 50.0}, {"at": moment("06:00").isoformat(), "kw": 0.0}]
+    plan = {"time": moment("20:00").isoformat(), "steps": steps, "soc_at_deadline": 0.9}
+    stands = VehicleRow("BUS-142", bay="D2", soc=0.3, soc_at=moment("01:10"), departure=departure)
+    now, ends = moment("01:12"), moment("08:10")
+    assert vehicle_rows.planned_charge(stands, [plan], now, ends)
+    assert vehicle_rows.planned_charge(replace(stands, bay=""), [plan], now, ends) == ()
