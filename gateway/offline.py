@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Folder:
         except FileNotFoundError as error:
             raise CliError(str(error), "", "name another data folder with --data", UNREACHABLE) from None
         except Damaged as error:
-            raise CliError(f"the journal is damaged: {error}", str(self._data), "`busbar doctor`", NO) from None
+            raise self._damaged(error) from None
         except Locked as error:
             raise CliError(str(error), "", "see whether a hub runs", UNREACHABLE) from None
         except (ConnectionError, OSError) as error:
@@ -109,11 +109,21 @@ class Folder:
 
     def rebuild(self) -> dict[str, Any]:
         """Drop the read models and make them again."""
-        return self._runner.run(self.models.rebuild(self._journal.log))
+        return self._whole(self.models.rebuild(self._journal.log))
 
     def replay(self, *, verify: bool) -> dict[str, Any]:
         """Fold the journal again and decide again."""
-        return self._runner.run(replay_log(self._journal.log, verify=verify))
+        return self._whole(replay_log(self._journal.log, verify=verify))
+
+    def _whole(self, reading: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+        """What reads the whole journal, which may come to a record that cannot be read."""
+        try:
+            return self._runner.run(reading)
+        except Damaged as error:
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Damaged) -> CliError:
+        return CliError(f"the journal is damaged: {error}", str(self._data), "restore it from its last backup", NO)
 
 
 async def _called(route: Route, request: HttpRequest) -> Any:

@@ -13,6 +13,8 @@ from core.ports import Handler, HttpRequest, HttpResponse
 from gateway.api.answers import Refusal
 from gateway.http.host import HttpHost
 from gateway.http.problems import Problem
+from gateway.journal.log import Damaged
+from gateway.next_step import parted
 from gateway.settings.models import Role
 
 BASE = "/api/v1"
@@ -70,6 +72,9 @@ def guarded(handler: Handler) -> Handler:
             return await handler(request)
         except Refusal as refusal:
             return refusal.problem.response(request.path)
+        except Damaged as error:
+            what, step = parted(f"the journal is damaged: {error}", "restore it from its last backup")
+            return Problem(409, "journal-damaged", "The journal is damaged", what, step).response(request.path)
         except SQLAlchemyError as error:
             _log.warning("%s %s: %s", request.method, request.path, error)
             return AWAY.response(request.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import aiohttp
@@ -85,3 +86,20 @@ def test_replay_and_rebuild_find_the_same(folder: Path) -> None:
 def test_a_folder_without_a_journal_is_said(tmp_path: Path) -> None:
     with pytest.raises(CliError, match="no journal"), offline.open(tmp_path):
         pass
+
+
+def test_a_journal_that_cannot_be_read_as_a_whole_is_told_with_what_to_do(folder: Path, tmp_path: Path) -> None:
+    """The rows are up to date, so the damage shows where everything is read again."""
+    copy = tmp_path / "damaged"
+    shutil.copytree(folder, copy)
+    with offline.open(copy) as opened:
+        opened.get("/sites")
+    (block,) = (copy / "journal").rglob("JOURNAL/msgs/1.blk")
+    content = bytearray(block.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 60] = bytes(byte ^ 0x55 for byte in content[middle : middle + 60])
+    block.write_bytes(content)
+    for read in (lambda f: f.replay(verify=True), lambda f: f.rebuild()):
+        with offline.open(copy) as opened, pytest.raises(CliError, match="damaged") as told:
+            read(opened)
+        assert (told.value.code, "backup" in told.value.next) == (1, True)

@@ -16,6 +16,7 @@ from core.messages.grid import ConstraintStated, Segment, SourceContacted
 from core.messages.session import SessionMetered, SessionStarted
 from core.messages.station import ConnectorStatusChanged, StationConnected, StationKnocked
 from core.ports import HUB
+from gateway.journal.log import Damaged
 from tests.gateway.api.conftest import NOW, Running, Start
 from tests.waiting import GENEROUS_S, until
 
@@ -350,3 +351,12 @@ async def test_a_database_that_is_away_stops_no_site(start: Start, tmp_path: Pat
     (tmp_path / "missing").mkdir()
     assert await running.hub.api.models.reached(await running.log.last(), GENEROUS_S)
     assert len(await rows(running, "/work")) == 1
+
+
+async def test_a_damaged_journal_is_told_and_not_a_defect(evening: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object, **__: object) -> None:
+        raise Damaged("record 7 is not what was acknowledged; next: restore it")
+
+    monkeypatch.setattr(evening.hub.log, "read", damaged)
+    status, told, _ = await evening.ask("POST", "/replay", {"verify": True})
+    assert (status, told["type"], told["next"]) == (409, "urn:busbar:problem:journal-damaged", "restore it")
