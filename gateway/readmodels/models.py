@@ -215,9 +215,17 @@ class ReadModels:
         return True
 
     async def rebuild(self, log: Log) -> dict[str, Any]:
-        """Drop the rows and make them again from the log; says whether they came out the same."""
+        """Drop the rows and make them again from the log; says whether they came out the same.
+
+        Raises:
+            gateway.journal.log.Damaged: the log cannot be read as a whole; the rows stay, they may be all that is left.
+        """
         async with self._filling:
-            seq, before = self.seq, await self.digests()
+            seq = self.seq
+            async for record in log.read(0, follow=False):
+                if record.seq >= seq:
+                    break
+            before = await self.digests()
             await self.drop()
             await self.catch_up(log, seq)
             after = await self.digests()

@@ -103,3 +103,5 @@ def test_a_journal_that_cannot_be_read_as_a_whole_is_told_with_what_to_do(folder
         with offline.open(copy) as opened, pytest.raises(CliError, match="damaged") as told:
             read(opened)
         assert (told.value.code, "backup" in told.value.next) == (1, True)
+    with offline.open(copy) as opened:
+        assert opened.get("/sites")["items"], "what had been read before is still there"
