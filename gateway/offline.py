@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from core.ports import Clock, HttpRequest
 from core.site import SiteState
 from gateway.api.mount import lists
 from gateway.api.reads import Reads
 from gateway.api.routes import BASE, guarded
-from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError
+from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError, plain
 from gateway.clock import SystemClock
 from gateway.http.routes import Route, Routes
 from gateway.journal.lock import Locked
@@ -62,10 +64,18 @@ class Folder:
             raise self._damaged(error) from None
         except Locked as error:
             raise CliError(str(error), "", "see whether a hub runs", UNREACHABLE) from None
-        except (ConnectionError, OSError) as error:
+        except PermissionError as error:
+            step = "let this user read and write the folder, or name another with --data"
             raise CliError(
-                f"the journal cannot be opened: {error}", str(self._data), "see whether a hub runs", UNREACHABLE
+                f"the journal cannot be opened: {plain(error)}", str(self._data), step, UNREACHABLE
             ) from None
+        except OSError as error:
+            step = "see whether a hub runs"
+            raise CliError(
+                f"the journal cannot be opened: {plain(error)}", str(self._data), step, UNREACHABLE
+            ) from None
+        except SQLAlchemyError as error:
+            raise self._unwritten(error) from None
 
     async def _start(self) -> None:
         self._journal = await open_journal(self._data, read_only=True)
@@ -121,6 +131,14 @@ class Folder:
             return self._runner.run(reading)
         except Damaged as error:
             raise self._damaged(error) from None
+        except SQLAlchemyError as error:
+            raise self._unwritten(error) from None
+
+    def _unwritten(self, error: SQLAlchemyError) -> CliError:
+        """The database says why, behind what the library says about the statement."""
+        why = getattr(error, "orig", None) or error
+        step = "let this user write readmodels.sqlite in it, or remove that file: it is made again from the journal"
+        return CliError(f"the read models cannot be written: {why}", str(self._data), step, UNREACHABLE)
 
     def _damaged(self, error: Damaged) -> CliError:
         return CliError(f"the journal is damaged: {error}", str(self._data), "restore it from its last backup", NO)

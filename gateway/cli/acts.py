@@ -13,7 +13,7 @@ import click
 from gateway.cli.client import Answer, Hub, Where, everything, items, need, only_site, part, zones
 from gateway.cli.durations import seconds
 from gateway.cli.errors import UNREACHABLE, CliError
-from gateway.cli.options import examples, hub_options, json_option, print_json, typed
+from gateway.cli.options import FILE, examples, hub_options, json_option, print_json, typed
 from gateway.cli.progress import working
 from gateway.cli.table import cell, moment, table
 from gateway.shares import percent, share
@@ -50,7 +50,7 @@ def _done(answer: Answer, as_json: bool, text: str) -> None:
     "busbar import vdv452-folder --site depot --json",
 )
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option(
     "--format", "format_", default="auto", show_default=True, help="auto, vdv452, table, assignments, departures."
 )

@@ -17,7 +17,7 @@ import click
 
 from gateway.cli.client import Where, everything, need, only_site, running, source, station_known, zones
 from gateway.cli.errors import NO, CliError
-from gateway.cli.options import data_folder, examples, hub_options, json_option, load_settings, print_json
+from gateway.cli.options import FILE, data_folder, examples, hub_options, json_option, load_settings, print_json
 from gateway.cli.table import moment, table
 from gateway.secrets import FileSecrets
 from gateway.settings.models import credential
@@ -44,9 +44,7 @@ def connect() -> None:
 @click.option("--connectors", metavar="KW[,KW]", help="With --accept: kW of each connector.")
 @click.option("--site", help="With --accept: the site; may be left out where there is one.")
 @click.option("--show-password", is_flag=True, help="Print the password also where the output is no terminal.")
-@click.option(
-    "--password-to", type=click.Path(path_type=Path), help="Write the password into this new file, mode 0600."
-)
+@click.option("--password-to", type=FILE, help="Write the password into this new file, mode 0600.")
 @json_option
 @hub_options
 def ocpp(

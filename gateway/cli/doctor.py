@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from gateway.cli.errors import NO, CliError
-from gateway.cli.options import data_folder, examples, json_option, load_settings, print_json
+from gateway.cli.options import FILE, data_folder, examples, json_option, load_settings, print_json
 from gateway.cli.signs import Sign, installation
 
 FREE_BYTES = 1 << 30
@@ -22,8 +22,8 @@ FREE_BYTES = 1 << 30
 
 @examples("busbar doctor", "busbar doctor --config depot/busbar.toml", "busbar doctor --data /var/lib/busbar --json")
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), help="Data folder to look at; else the configuration's.")
-@click.option("--config", type=click.Path(path_type=Path), help="Configuration, to see whether its ports are free.")
+@click.option("--data", type=FILE, help="Data folder to look at; else the configuration's.")
+@click.option("--config", type=FILE, help="Configuration, to see whether its ports are free.")
 @json_option
 def doctor(data: Path | None, config: Path | None, as_json: bool) -> None:
     """Look at Python, packages and their names, adapters, the NATS server, the clock, data folder and ports; exit 1 if something must be done."""

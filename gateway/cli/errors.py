@@ -33,3 +33,10 @@ class Many(CliError):
     def __str__(self) -> str:
         lines = [f"busbar: {p['where']}: {p['what']}; next: {p['next']}" for p in self.problems]
         return "\n".join((*lines, f"busbar: {self.outcome}") if self.outcome else lines)
+
+
+def plain(error: Exception) -> str:
+    """What an error says, without the system's number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)

@@ -18,6 +18,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=click.Command)
 DEMO = Path("var/demo")
+FILE = click.Path(path_type=Path, readable=False)
+"""A path; who reads it says what is wrong with it, and what to do."""
 
 
 def hub_options(command: Callable[..., R]) -> Callable[..., R]:
@@ -25,15 +27,13 @@ def hub_options(command: Callable[..., R]) -> Callable[..., R]:
 
     @click.option(
         "--data",
-        type=click.Path(path_type=Path),
+        type=FILE,
         help="Data folder of the hub (else BUSBAR_DATA, the configuration's, ./var/demo).",
     )
-    @click.option("--config", type=click.Path(path_type=Path), help="The hub's configuration, for its data folder.")
+    @click.option("--config", type=FILE, help="The hub's configuration, for its data folder.")
     @click.option("--url", help="A hub elsewhere, e.g. https://hub.example:8443.")
-    @click.option("--token-file", type=click.Path(path_type=Path), help="File with the token for that hub.")
-    @click.option(
-        "--ca", type=click.Path(path_type=Path), help="PEM file of the root that the hub's certificate follows from."
-    )
+    @click.option("--token-file", type=FILE, help="File with the token for that hub.")
+    @click.option("--ca", type=FILE, help="PEM file of the root that the hub's certificate follows from.")
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> R:
         from gateway.cli.client import Where

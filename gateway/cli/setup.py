@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError, Many
-from gateway.cli.options import examples, json_option, load_settings, print_json
+from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError, Many, plain
+from gateway.cli.options import FILE, examples, json_option, load_settings, print_json
 
 CONFIG = click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=FILE,
     default=Path("busbar.toml"),
     show_default=True,
     help="The settings file.",
@@ -22,7 +22,7 @@ CONFIG = click.option(
 
 @examples("busbar init depot")
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=FILE, metavar="DIR")
 def init(folder: Path) -> None:
     """Write a commented configuration for a first site into DIR."""
     target = folder / "busbar.toml"
@@ -97,11 +97,4 @@ def serve(config: Path) -> None:
 
 def _told(error: Exception, config: Path, next: str, code: int) -> CliError:
     """An error of the hub as ours."""
-    return CliError(_words(error), str(config), next, code)
-
-
-def _words(error: Exception) -> str:
-    """What the system says without its number."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error)
+    return CliError(plain(error), str(config), next, code)

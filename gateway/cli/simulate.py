@@ -15,17 +15,17 @@ import click
 
 from gateway.cli.durations import seconds
 from gateway.cli.errors import NO, UNREACHABLE, CliError
-from gateway.cli.options import examples
+from gateway.cli.options import FILE, examples
 
 Version = Literal["1.6", "2.0.1"]
 CA = click.option(
     "--ca",
-    type=click.Path(path_type=Path),
-    help="PEM file of the root that a wss:// server's certificate follows from.",
+    type=FILE,
+    help="PEM file of the root that the server's certificate follows from, over TLS.",
 )
 PASSWORD_FILE = click.option(
     "--password-file",
-    type=click.Path(path_type=Path),
+    type=FILE,
     help="File with the password for Basic auth, or with lines STATION:PASSWORD.",
 )
 
@@ -143,9 +143,7 @@ def fleet(
 @click.option(
     "--url", required=True, help="Base URL of the flexibility provider, e.g. http://127.0.0.1:8080/oscp/fp/2.0."
 )
-@click.option(
-    "--token-file", required=True, type=click.Path(path_type=Path), help="File with token A, exchanged out of band."
-)
+@click.option("--token-file", required=True, type=FILE, help="File with token A, exchanged out of band.")
 @click.option("--group", required=True, help="The group id that the limits are for.")
 @click.option(
     "--rating",
@@ -203,11 +201,11 @@ def dso(
     "busbar simulate scheduler departures.csv --url https://hub.example:8443/api/v1/sites/depot/schedules --token-file token --ca root.pem",
 )
 @simulate.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option(
     "--url", required=True, help="Where schedules are posted, e.g. http://127.0.0.1:8080/api/v1/sites/depot/schedules."
 )
-@click.option("--token-file", type=click.Path(path_type=Path), help="File with the token for that hub.")
+@click.option("--token-file", type=FILE, help="File with the token for that hub.")
 @CA
 @QUIET
 def scheduler(paths: tuple[Path, ...], url: str, token_file: Path | None, ca: Path | None) -> None:

@@ -105,3 +105,16 @@ def test_a_journal_that_cannot_be_read_as_a_whole_is_told_with_what_to_do(folder
         assert (told.value.code, "backup" in told.value.next) == (1, True)
     with offline.open(copy) as opened:
         assert opened.get("/sites")["items"], "what had been read before is still there"
+
+
+def test_read_models_that_cannot_be_written_are_told_with_what_to_do(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "taken"
+    shutil.copytree(folder, copy)
+    (copy / "readmodels.sqlite").unlink()
+    (copy / "readmodels.sqlite").mkdir()
+    with pytest.raises(CliError, match="the read models cannot be written: unable to open") as told, offline.open(copy):
+        pass
+    assert (told.value.code, "made again from the journal" in told.value.next) == (3, True)
+    (copy / "readmodels.sqlite").rmdir()
+    with offline.open(copy) as opened:
+        assert opened.get("/sites")["items"]
