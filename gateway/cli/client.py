@@ -102,6 +102,18 @@ class Hub:
         except (URLError, OSError):
             return False
 
+    def waits_for(self) -> dict[str, str]:
+        """What keeps it from being ready, by part; empty where it is ready or does not say."""
+        try:
+            with self._opener.open(self._request("GET", "/ready"), timeout=3):
+                return {}
+        except HTTPError as error:
+            told = _json(error.read())
+        except (URLError, OSError):
+            return {}
+        waiting = told.get("waiting") if isinstance(told, dict) else None
+        return {str(part): str(what) for part, what in waiting.items()} if isinstance(waiting, dict) else {}
+
     def _request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Request:

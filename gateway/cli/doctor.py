@@ -16,6 +16,7 @@ import click
 from gateway.cli.errors import NO, CliError
 from gateway.cli.options import FILE, data_folder, examples, json_option, load_settings, print_json
 from gateway.cli.signs import Sign, installation
+from gateway.next_step import parted
 
 FREE_BYTES = 1 << 30
 
@@ -53,10 +54,9 @@ def _place(data: Path | None, config: Path | None) -> Iterator[Sign]:
     except CliError:
         folder = Path()
     yield from _folder(folder)
-    hub = _hub(folder)
-    if hub is not None:
-        yield hub
-    elif settings is not None:
+    found = list(_hub(folder))
+    yield from found
+    if not found and settings is not None:
         yield from _ports(settings)
 
 
@@ -76,15 +76,19 @@ def _folder(data: Path) -> Iterator[Sign]:
     yield Sign("free space", f"{free // (1 << 20)} MB", step)
 
 
-def _hub(data: Path) -> Sign | None:
-    """The hub that runs on this data folder, if one does."""
+def _hub(data: Path) -> Iterator[Sign]:
+    """The hub that runs on this data folder, if one does, and what it waits for."""
     from gateway.cli.client import Where, running
 
     try:
         hub = running(Where(data=data))
     except CliError as error:
-        return Sign("hub", error.what, error.next)
-    return None if hub is None else Sign("hub", f"running at {hub.url}")
+        yield Sign("hub", error.what, error.next)
+        return
+    if hub is not None:
+        yield Sign("hub", f"running at {hub.url}")
+        for part, what in hub.waits_for().items():
+            yield Sign(f"hub, {part}", *parted(what, "wait; if it stays so, see the hub's log"))
 
 
 def _ports(settings: Any) -> Iterator[Sign]:

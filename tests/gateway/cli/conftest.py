@@ -32,6 +32,7 @@ class Hub:
     """Answers by (method, path); remembers what it was asked."""
 
     data: Path
+    http: HttpHost
     answers: dict[tuple[str, str], Any] = field(default_factory=dict)
     asked: list[HttpRequest] = field(default_factory=list)
 
@@ -65,13 +66,14 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
     """A hub with a note in its data folder; its token is an operator's."""
-    made = Hub(tmp_path / "data")
-    made.data.mkdir()
-    made.answers["GET", "/sites"] = {"items": [{"id": "depot", "limit_kw": 260.0, "incidents_open": 0}]}
-    token = made.data / "token"
+    data = tmp_path / "data"
+    data.mkdir()
+    token = data / "token"
     token.write_text("o-token\n")
-    known = Users([User(name="anna", role="operator", token="file:token")], FileSecrets(made.data, base=made.data))
+    known = Users([User(name="anna", role="operator", token="file:token")], FileSecrets(data, base=data))
     host = HttpHost(known, Metrics())
+    made = Hub(data, host)
+    made.answers["GET", "/sites"] = {"items": [{"id": "depot", "limit_kw": 260.0, "incidents_open": 0}]}
     for method in ("GET", "POST"):
         host.route(method, "/api/v1/{rest...}", made.handle)
     await host.start([HttpListener(port=0)], TlsContexts([]))

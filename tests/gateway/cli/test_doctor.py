@@ -86,6 +86,15 @@ async def test_the_ports_of_a_hub_that_runs_are_not_asked_for(cli: Cli, hub: Hub
     assert not [what for what in signs(ended) if what.startswith("port")]
 
 
+async def test_a_hub_that_is_not_ready_says_what_it_waits_for(cli: Cli, hub: Hub) -> None:
+    hub.http.ready_checks["journal"] = lambda: "the journal is full; next: raise `journal.max_bytes`"
+    ended = await cli("doctor", "--data", hub.data, "--json")
+    told = signs(ended)["hub, journal"]
+    assert (ended.code, told["found"], told["next"]) == (1, "the journal is full", "raise `journal.max_bytes`")
+    hub.http.ready_checks.clear()
+    assert "hub, journal" not in signs(await cli("doctor", "--data", hub.data, "--json"))
+
+
 async def test_a_configuration_that_cannot_be_used_is_handed_on_to_check(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "busbar.toml").write_text("gatway = 1")
     ended = await cli("doctor", "--config", "busbar.toml", "--json")
