@@ -15,7 +15,7 @@ def percent(text: str) -> float:
     except ValueError:
         number = -1.0
     if not (number == 0 or 1 <= number <= 100):
-        raise ValueError(f"`{text[:20]}` is no state of charge in percent; write it as 43 or 43%")
+        raise ValueError("that is no percentage; write it as 43 or 43%")
     return number / 100
 
 
