@@ -7,6 +7,7 @@ from typing import Any
 
 from core.messages import Message, words
 from core.messages.reasons import REASONS, sentence
+from core.messages.requirement import TOLERANCE
 from gateway import terms
 from gateway.readmodels.redact import frame, shortened
 from gateway.terms import term
@@ -53,6 +54,8 @@ def _readiness(message: Message, body: Any, zone: str) -> str:
     head = f"{body.vehicle} {verb} {words.moment(body.departs, zone)}: {term({}, body.state)}"
     goal = words.percent(body.soc_goal, up=True)
     charge = f", {_of(words.percent(body.soc), goal)}" if body.soc is not None else f", {goal} needed"
+    if body.state == "met" and body.soc is not None and body.soc < body.soc_goal:
+        charge += f", within the {TOLERANCE:.1%} that measuring allows"
     first = body.reasons[0] if body.reasons else None
     why = f". {_reason(first.code, {'vehicle': body.vehicle} | first.params, zone)}" if first else ""
     return f"{head}{charge}{why}"

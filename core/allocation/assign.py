@@ -16,6 +16,7 @@ from core.allocation.stays import Bay, SiteProblem
 from core.messages import allocation
 from core.messages.allocation import AllocationAssigned, AllocationPlanned, CutLimit, Outcome, Step
 from core.messages.base import Physical, digest
+from core.messages.requirement import TOLERANCE
 from core.messages.site import Rule
 
 Previous = Mapping[tuple[str, int], AllocationAssigned]
@@ -108,13 +109,15 @@ def _by_deadline(made: Made, demand: Demand) -> int:
 
 
 def _result(made: Made, demand: Demand) -> tuple[Literal["met", "short", "unknown"], str]:
-    """(outcome, reason): the battery's trial decides; without a SoC nothing is called met."""
+    """(outcome, reason): reached already, else the battery's trial decides; without a SoC nothing is called met."""
     bay = made.site.bays[demand.id]
     reason = made.explanation.reasons.get(demand.id, "") or demand.reason
     if demand.need_wh == 0 and not demand.reason:
         return "met", ""
     if bay.soc is None:
         return "unknown", reason or "soc_unknown"
+    if bay.requirement is not None and bay.soc >= bay.goal - TOLERANCE:
+        return "met", ""
     result = made.trials[demand.id]
     if result.met and demand.counted:
         return "met", ""

@@ -7,6 +7,8 @@ from typing import ClassVar
 from core.messages.base import Body, Plain, Problem, Utc
 from core.messages.site import Fraction, Kwh
 
+TOLERANCE = 0.005
+"""Measuring tolerance of a state of charge: the goal less this is met."""
 _DISPATCH = Problem("operations & dispatch", "dispatch & scheduling")
 
 

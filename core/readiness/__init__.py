@@ -13,12 +13,12 @@ from core.messages import Message, Physical
 from core.messages.incident import IncidentOpened, IncidentUpdated
 from core.messages.readiness import ReadinessAssessed, Reason, State, assessed
 from core.messages.reasons import REASONS, ranked, slots
-from core.messages.requirement import RequirementComputed, RequirementWithdrawn
+from core.messages.requirement import TOLERANCE, RequirementComputed, RequirementWithdrawn
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
 from core.readiness.offers import Bay, Offer
 from core.readiness.offers import fold as offered
-from core.readiness.outlook import TOLERANCE, Outlook, Subject, look, profile, requirement_of
+from core.readiness.outlook import Outlook, Subject, look, profile, requirement_of
 from core.readiness.outlook import moments as changes
 
 HYSTERESIS = timedelta(minutes=2)

@@ -11,13 +11,11 @@ from typing import Any
 from core.battery import Curve, charge_time, power_at, reached_at, soc_after
 from core.messages import Message
 from core.messages.allocation import AllocationAssigned, AllocationPlanned, Step
-from core.messages.requirement import RequirementComputed
+from core.messages.requirement import TOLERANCE, RequirementComputed
 from core.messages.site import Policies, SiteConfig
 from core.readiness.offers import least, offered
 from core.sessions import Plug
 
-TOLERANCE = 0.005
-"""Measuring tolerance of a state of charge: the goal less this is met."""
 PLUG_IN_LEAD = timedelta(minutes=15)
 UNPLUGGED_STALE = timedelta(minutes=30)
 MIN_SLACK = timedelta(minutes=10)

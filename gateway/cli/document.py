@@ -15,9 +15,8 @@ from core.messages.envelope import EnvelopeComputed
 from core.messages.incident import IncidentOpened, IncidentResolved
 from core.messages.readiness import ReadinessAssessed
 from core.messages.reasons import sentence
-from core.messages.requirement import RequirementComputed
+from core.messages.requirement import TOLERANCE, RequirementComputed
 from core.messages.site import SiteConfig
-from core.readiness.outlook import TOLERANCE
 from gateway.causes import Walk
 from simulators.clairvoyant import foresee
 from simulators.night import NightResult, Stay

@@ -13,6 +13,7 @@ from core.messages.allocation import AllocationPlanned
 from core.messages.command import CommandAccepted, CommandRejected, CommandWished
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.evidence import EvidenceReceived
+from core.messages.readiness import ReadinessAssessed, State
 from gateway import terms, told
 from gateway.told import sentence_of
 
@@ -73,3 +74,18 @@ def test_a_limit_that_reaches_beyond_midnight_says_until_which_day() -> None:
     )
     text = of(EnvelopeComputed(revision=1, segments=(rating,)))
     assert "from 01:12 to 01:12 Sat 28 Nov" in text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("state", "soc", "end"),
+    [
+        ("met", 0.9145, "met, 91 of 92\u00a0%, within the 0.5% that measuring allows"),
+        ("met", 0.92, "met, 92 of 92\u00a0%"),
+        ("departed_short", 0.90, "departed short, 90 of 92\u00a0%"),
+    ],
+)
+def test_an_outcome_below_its_goal_that_counts_as_met_says_why(state: State, soc: float, end: str) -> None:
+    body = ReadinessAssessed(
+        vehicle="BUS-142", departs=NOW, state=state, final=True, soc=soc, soc_goal=0.9185, reasons=()
+    )
+    assert of(body).endswith(end)

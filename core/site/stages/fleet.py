@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from core import requirements, starts, vehicles, work
+from core.messages.readiness import assessed
 from core.messages.requirement import RequirementComputed
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
@@ -31,7 +32,7 @@ def decide_requirements(
     state: SiteState, config: SiteConfig, now: datetime, scribe: Scribe, memo: Memo
 ) -> datetime | None:
     """What each departure needs."""
-    finals = {key: m.id for key, m in state.readiness.last.items() if getattr(m.body, "final", False)}
+    finals = {key: m.id for key, m in state.readiness.last.items() if assessed(m).final}
     departures, until = departures_of(state, config, now, memo)
     configured = configured_by(state)
     standing = standing_by_vehicle(state)

@@ -7,8 +7,7 @@ from typing import Any
 
 from core.messages import Message
 from core.messages.readiness import ReadinessAssessed
-from core.messages.requirement import RequirementComputed, RequirementWithdrawn
-from core.readiness.outlook import TOLERANCE
+from core.messages.requirement import TOLERANCE, RequirementComputed, RequirementWithdrawn
 from gateway.readmodels.rows import Doc, Rows, rank, stamp
 from gateway.readmodels.takes import vehicles
 from gateway.readmodels.takes.shared import Take, head, key, plain, words

@@ -13,6 +13,7 @@ from core.allocation import Made, Stay, assign, build, faults, make, planned, se
 from core.allocation.frame import Frame, price_ranks
 from core.energy_system import Topology
 from core.messages.allocation import AllocationAssigned, Step
+from core.messages.requirement import RequirementComputed
 from core.messages.site import Policies, Tariff, VehicleType
 from tests.core.allocation.site import DEADLINE, NOW, config, everybody, requirement, segment, stay
 
@@ -212,6 +213,17 @@ def test_a_past_deadline_is_best_effort_with_its_reason() -> None:
     body = by_station(make(build(config(1), now=NOW, requirements=needs, stays=[stay(0)])))["S0"]
     assert (body.outcome, body.reason) == ("short", "deadline_passed")
     assert body.planned_kwh > 100
+
+
+def test_who_is_as_full_as_can_be_measured_is_not_called_short() -> None:
+    needs = [requirement("B0", deadline=NOW)]
+    assert isinstance(needs[0].body, RequirementComputed)
+    goal = needs[0].body.soc_goal
+    for lacks, told in ((0.005, ("met", "")), (0.006, ("short", "deadline_passed"))):
+        late = make(build(config(1), now=NOW, requirements=needs, stays=[stay(0, goal - lacks)]))
+        body = by_station(late)["S0"]
+        assert (body.outcome, body.reason) == told
+        assert body.planned_kwh > 0
 
 
 def test_an_unknown_soc_is_served_by_its_work_and_never_called_met() -> None:
