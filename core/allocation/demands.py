@@ -19,8 +19,8 @@ ROUNDING_WH = 100
 def plugged(site: Site, stay: Stay) -> tuple[Demand, Bay]:
     """The demand and bay of a vehicle that stands at a connector."""
     name = f"{stay.station}/{stay.evse}"
-    message = site.needs.get(stay.vehicle) if stay.vehicle else None
-    kind = site.kinds.get(stay.vehicle) if stay.vehicle else None
+    message = site.needs.get(stay.vehicle or "")
+    kind = site.kinds.get(stay.vehicle or "")
     node = _node_of(site, stay.station)
     bay = Bay(name, stay.vehicle, stay, message, kind=kind)
     blank = Demand(name, node or site.topology.root, (0,) * site.frame.count, 0, counted=False, connector=stay.station)
@@ -55,7 +55,8 @@ def _unknown(site: Site, blank: Demand, stay: Stay) -> Demand:
 
 def _known(site: Site, blank: Demand, bay: Bay, max_kw: float, begins: datetime) -> tuple[Demand, Bay]:
     """The demand of a vehicle with a requirement, from `begins` on at up to `max_kw`."""
-    assert bay.requirement is not None and isinstance(bay.requirement.body, RequirementComputed)
+    assert bay.requirement is not None
+    assert isinstance(bay.requirement.body, RequirementComputed)
     body = bay.requirement.body
     frame, policies = site.frame, site.config.policies
     soc = bay.stay.soc if bay.stay is not None and bay.stay.soc is not None else bay.soc

@@ -94,9 +94,9 @@ class Dispatch:
 
 def fold(state: Dispatch, message: Message) -> Dispatch:
     """The state after one more fact; facts of other concepts, and repeats, change nothing."""
-    if message.type == SiteConfigured.TYPE and isinstance(message.body, SiteConfigured):
+    if isinstance(message.body, SiteConfigured):
         return replace(state, guard=timedelta(seconds=message.body.config.policies.guard_s))
-    if message.type == GatewayStarted.TYPE and isinstance(message.body, GatewayStarted):
+    if isinstance(message.body, GatewayStarted):
         return _gateway_started(state, message, message.body)
     step = _STEPS.get(message.type)
     if step is None or message.at.station is None:

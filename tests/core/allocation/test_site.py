@@ -423,3 +423,12 @@ def test_a_site_without_a_tariff_change_charges_at_once() -> None:
     body = by_station(make(build(config(1, flat=True), now=NOW, requirements=needs, stays=stays)))["S0"]
     assert body.steps[0] == Step(at=NOW, kw=150.0)
     assert time(20) < body.ready_at.time() < time(21) if body.ready_at else False
+
+
+def test_a_late_vehicle_is_tried_beyond_its_deadline_and_finishes_as_early_as_it_can() -> None:
+    needs = [requirement("B0", deadline=NOW)]
+    late = make(build(config(1), now=NOW, requirements=needs, stays=[stay(0)]))
+    [name] = [d.id for d in late.site.problem.demands]
+    assert late.used.problem.demands[0].buffer_slot == late.used.frame.count
+    assert late.trials[name].soc is not None
+    assert late.trials[name].soc >= 0.75 - 0.001

@@ -276,3 +276,11 @@ def test_preconditioning_also_brings_the_latest_start_forward():
     early = timedelta(minutes=30)
     assert judged(latest - timedelta(seconds=2), precondition=early)[0] == "at_risk"
     assert judged(latest + timedelta(seconds=2), precondition=early)[0] == "missed"
+
+
+def test_a_plan_that_ends_a_hair_below_the_goal_is_ready_when_it_is_within_the_tolerance():
+    plan = assigned(("25 20:00", 80), ("4:35", 0))
+    body = assess(subject(at("2:00"), assignment=plan), CONFIG, at("2:00"))
+    assert 0.945 < body.soc_expected < 0.95
+    assert body.state == "on_track"
+    assert at("4:30") < body.ready_at <= at("4:35")

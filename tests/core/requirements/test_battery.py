@@ -155,3 +155,9 @@ def test_charging_in_two_parts_gives_what_one_part_gives(curve, soc, cap, first,
 def test_more_power_never_takes_longer(curve, soc, cap):
     times = [charge_time(curve, 300, ETA, soc, 1.0, kw) for kw in (cap / 2, cap, cap * 2)]
     assert all(slow >= fast - timedelta(seconds=1) for slow, fast in pairwise(times))
+
+
+def test_a_battery_of_unknown_kind_takes_whatever_it_is_given():
+    unknown = ((0.0, float("inf")),)
+    assert charge_time(unknown, 300, 1.0, 0.2, 0.5, 90) == timedelta(hours=1)
+    assert power_at(unknown, 0.5) == float("inf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -347,3 +348,10 @@ def test_a_plug_in_knows_since_when_nothing_is_charged_any_more() -> None:
     assert plug(again).ended is None
     free = fold(fold(ended, fact(VehicleIdentified(vehicle="bus", by="token", since="x"), 130)), fact(FREE, 200))
     assert free.left["bus"].ended == START + timedelta(seconds=120)
+
+
+def test_a_vehicle_is_named_at_its_plug_also_where_the_session_is_not_known_any_more() -> None:
+    state = told(fact(STARTED))
+    forgotten = replace(state, sessions=state.sessions.delete("CP/t1"))
+    after = fold(forgotten, fact(VehicleIdentified(vehicle="BUS-142", by="person"), 5))
+    assert (plug(after).vehicle, "CP/t1" in after.sessions) == ("BUS-142", False)

@@ -17,7 +17,7 @@ from core.messages.session import SessionMetered, SessionStarted
 from core.messages.station import StationLimited
 from core.site import Memo, SiteState, fold
 from core.site.stages import STAGES, consequences, plan, wishes
-from core.site.stages.given import most_kw, outlets
+from core.site.stages.given import departures_of, most_kw, outlets
 from tests.core.site.depot import START, site
 from tests.core.site.play import Play, Record
 from tests.core.site.stories import opened
@@ -236,3 +236,13 @@ def test_what_may_flow_at_an_outlet_is_looked_at_as_far_ahead_as_its_station_is_
     told = {s: most_kw(play.state, site(wish_horizon_s=s), outlet, play.now) for s in (600, 1800)}
     assert told[600] == 10.0
     assert told[1800] > 10.0
+
+
+def test_departures_are_looked_at_anew_at_the_very_moment_that_ends_them() -> None:
+    play, memo = charging(), Memo()
+    assert play.state.config is not None
+    departures, until = departures_of(play.state, play.state.config, play.now, memo)
+    assert departures and until is not None
+    just_before = until - timedelta(microseconds=1)
+    assert departures_of(play.state, play.state.config, just_before, memo) == (departures, until)
+    assert departures_of(play.state, play.state.config, until, memo)[1] != until

@@ -200,3 +200,10 @@ def test_nothing_about_identity_depends_on_passing_time():
 def test_letters_case_and_blanks_of_a_token_do_not_matter():
     assert answer(EMPTY, plug(token=" t142 ")) == ("BUS-142", "token", ())
     assert answer(EMPTY, plug(token="e143")) == ("BUS-143", "evccid", ())
+
+
+def test_half_a_position_or_an_older_one_replaces_nothing():
+    known = folded(read("BUS-142", 1, **HERE))
+    for later in (read("BUS-142", 2, at_station="CP-2"), read("BUS-142", 2, at_evse=1)):
+        assert folded(later, state=known).positions == known.positions
+    assert folded(read("BUS-142", 0, at_station="CP-2", at_evse=1), state=known).positions == known.positions
