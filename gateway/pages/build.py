@@ -103,8 +103,8 @@ class Pages:
         view = await self._details.vehicle(frame.site, asked.id, frame.now)
         parts = {
             "vehicle": await self._part("vehicle", frame, view=view),
-            "charge_form": await self._part("charge_form", frame, view=view, asked=asked),
             "vehicle_chart": await self._part("vehicle_chart", frame, view=view),
+            "charge_form": await self._part("charge_form", frame, view=view, asked=asked),
             "vehicle_more": await self._part("vehicle_more", frame, view=view),
         }
         return Page(words.vehicle_sentence(view), parts, fixed=frozenset({"charge_form"}))
