@@ -38,7 +38,7 @@ def interpolate(points: Sequence[tuple[float, float]], x: float) -> tuple[float,
     for (x1, y1), (x2, y2) in pairwise(points):
         if x <= x2:
             return y1 + (y2 - y1) * (x - x1) / (x2 - x1), False
-    return points[-1][1], x > points[-1][0]
+    return points[-1][1], True
 
 
 def power_at(curve: Curve, soc: float, cap_kw: float = math.inf) -> float:

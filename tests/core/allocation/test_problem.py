@@ -86,6 +86,7 @@ def test_the_least_form_has_sound_defaults() -> None:
         ("demands.0.priority", 100, "demands[a].priority: 100 is outside 0..99"),
         ("demands.0.deadline_slot", 3, "demands[a].deadline_slot: 3 is outside -1..2"),
         ("demands.0.deadline_slot", 1, "demands[a].cap_wh: is not 0 after its deadline"),
+        ("demands.0.deadline_slot", 0, "demands[a].cap_wh: is not 0 after its deadline"),
         ("demands.0.buffer_slot", -2, "demands[a].buffer_slot: -2 is outside -1..2"),
         ("demands.0.counted", 1, "demands[a].counted: true or false is needed"),
     ],

@@ -236,6 +236,14 @@ def test_a_statement_that_changes_nothing_writes_nothing() -> None:
     assert world.decide(1) == []
 
 
+def test_a_statement_that_changes_nothing_writes_nothing_however_old_the_envelope_is() -> None:
+    world = World(site(OSCP))
+    world.handshake("oscp", 0, fresh=100_000)
+    world.decide(0)
+    world.state_limits("oscp", 20_000, (0, 60, 150))
+    assert world.decide(20_000) == []
+
+
 def test_the_end_of_time_is_no_error() -> None:
     world = World(site(OSCP))
     world.handshake("oscp", 0, fresh=100_000)

@@ -239,6 +239,13 @@ def test_waiting_in_the_plan_does_not_raise_the_wanted_slack():
     assert judged(now, assignment=plan, plug=plug(power_kw=0.0))[0] == "on_track"
 
 
+def test_a_pause_between_two_parts_of_the_plan_does_not_raise_the_wanted_slack_either():
+    pause = assigned(("25 20:00", 80), ("2:10", 0), ("5:05", 150))
+    through = assigned(("25 20:00", 80))
+    states = [judged(at("2:00"), soc=0.6, assignment=plan)[0] for plan in (through, pause)]
+    assert states == ["on_track", "on_track"]
+
+
 def test_ten_minutes_are_wanted_however_short_the_charging():
     now = at("5:30")
     quick = {"soc": 0.9, "plug": plug(power_kw=None, power_at=None)}

@@ -101,6 +101,7 @@ def test_of_two_words_about_one_vehicle_the_newer_holds():
 def test_a_newer_word_about_one_bay_replaces_the_older():
     assert answer(folded(placed("BUS-142"), placed("BUS-143", minutes=2)), plug())[0] == "BUS-143"
     assert answer(folded(placed("BUS-143", minutes=2), placed("BUS-142")), plug())[0] == "BUS-143"
+    assert answer(folded(placed("BUS-142"), placed("BUS-143")), plug())[0] == "BUS-143", "at one moment the later word"
 
 
 def test_a_word_from_before_the_plug_in_does_not_count():
