@@ -230,3 +230,21 @@ def test_the_horizon_is_the_policy_s() -> None:
     wish = depot.decide()["A"].body
     assert isinstance(wish, CommandWished)
     assert wish.valid_until == after(600)
+
+
+def test_room_that_one_station_takes_is_not_given_to_the_next_one_too() -> None:
+    depot = charging("A", "B", "C", panel=110)
+    depot.want("A", (0, 90))
+    depot.want("B", (0, 5), rank=2)
+    depot.want("C", (0, 5), rank=3)
+    depot.decide()
+    for station in ("A", "B", "C"):
+        depot.install(station, "transaction")
+    depot.want("A", (0, 10), rank=3)
+    depot.want("B", (0, 50), rank=1)
+    depot.want("C", (0, 50), rank=2)
+    depot.decide(at=60)
+    assert (depot.kw("B", 60), depot.kw("C", 60)) == (
+        15.0,
+        5.0,
+    )  # 110 less A's confirmed 90: the first one has all of it

@@ -11,8 +11,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core.messages import BODIES, Body, Message, Physical, Problem, UnknownType, compose, dump, identify, line, load
+from core.messages import (
+    BODIES,
+    Body,
+    Message,
+    Physical,
+    Position,
+    Problem,
+    UnknownType,
+    compose,
+    dump,
+    identify,
+    line,
+    load,
+)
 from core.messages.base import MAX_CAUSES, as_text, canonical, digest
+from core.messages.session import SessionUpdated
 from core.messages.station import StationBooted, StationLimited, StationSeen
 from tests.core.messages.bodies import bodies
 
@@ -169,3 +183,17 @@ def test_canonical_json_is_the_same_whatever_the_order() -> None:
 def test_a_frame_that_is_not_text_is_kept_as_base64() -> None:
     assert as_text("ä".encode()) == ("ä", "text")
     assert as_text(b"\xff\x00") == ("/wA=", "base64")
+
+
+def test_positions_stand_in_the_journals_order() -> None:
+    assert Position(2, 0) > Position(1, 7) > Position(1, 6)
+
+
+def test_without_a_sequence_number_a_change_of_a_session_is_known_by_its_moment() -> None:
+    at = Physical(station="CP-1", evse=1)
+    keys = {fact(SessionUpdated(transaction="T"), at=at, time=NOW + timedelta(seconds=s)).key for s in (0, 1)}
+    assert len(keys) == 2
+    numbered = {
+        fact(SessionUpdated(transaction="T", seq_no=7), at=at, time=NOW + timedelta(seconds=s)).key for s in (0, 1)
+    }
+    assert len(numbered) == 1

@@ -358,6 +358,9 @@ def test_cost_is_told_per_cost_centre_and_what_is_incomplete_too():
     ]
     assert (data["cost"]["currency"], data["gaps"]["records_incomplete"]) == ("EUR", 1)
     assert data["versions"] == {"configuration": "dg", "tariff": "tou", "carbon_kg_per_kwh": 0.4}
+    log = night()
+    priced(log, "CP-9/T3", at(95))
+    assert render(fold_all(empty(), log))["gaps"]["records_incomplete"] == 1
 
 
 def test_records_belong_to_the_window_in_which_their_session_ended():

@@ -42,6 +42,14 @@ def test_a_block_by_distance_gives_the_golden_row():
     assert body.plug_kwh == pytest.approx(220.3158, abs=0.0005)
     assert body.shortfall_kwh == pytest.approx(12.74)
     assert (body.reason, body.priority) == ("block_exceeds_battery", 2)
+
+
+def test_a_block_that_exceeds_the_battery_by_less_than_a_kwh_exceeds_it():
+    metres = 40000.0
+    while (body := compute(departure(block(legs=(leg(0, 3, metres=metres),))), SOC, CONFIG)).shortfall_kwh == 0:
+        metres += 100
+    assert 0 < body.shortfall_kwh < 1
+    assert body.reason == "block_exceeds_battery"
     assert (body.departs, body.deadline) == (DEPARTS, DEPARTS - timedelta(minutes=5))
     assert (body.works, body.soc_now, body.soc_measured) == (("vdv:2026-11-25:4201",), 0.35, SOC.measured)
 

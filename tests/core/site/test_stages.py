@@ -246,3 +246,14 @@ def test_departures_are_looked_at_anew_at_the_very_moment_that_ends_them() -> No
     just_before = until - timedelta(microseconds=1)
     assert departures_of(play.state, play.state.config, just_before, memo) == (departures, until)
     assert departures_of(play.state, play.state.config, until, memo)[1] != until
+
+
+def test_since_when_a_bus_took_nothing_is_known_after_the_plug_is_out() -> None:
+    play = charging()
+    play.wait(60)
+    play.stop("A")
+    stopped = play.now
+    play.wait(60)
+    play.unplug("A")
+    left = next(s for s in consequences.subjects(play.state, site(), play.now) if s.unplugged_at is not None)
+    assert (left.idle_from, left.unplugged_at) == (stopped, play.now)

@@ -156,3 +156,8 @@ def test_a_plug_without_a_moment_for_its_charge_tells_none():
     seen = sessions(replace(plug(token="T142"), soc=0.4))
     assert value(identified(seen=seen), seen) is None
     assert seen.plugs[CP1].soc_at is None
+
+
+def test_of_two_measurements_of_one_moment_the_first_is_kept():
+    state = identified(metered(0.4, 1), metered(0.5, 1))
+    assert [reading.value for reading in state.metered.values()] == [0.4]

@@ -138,3 +138,9 @@ def test_a_vehicle_that_is_out_on_its_work_gets_the_default_only_after_its_retur
     (found,) = departures(state, ONE, DEFAULT - timedelta(minutes=20))
     assert (found.default, found.departs) == (True, DEFAULT + timedelta(days=1))
     assert next_deadline(state, ONE, DEFAULT) == DEFAULT + timedelta(minutes=30)
+    assert departures(state, ONE, DEFAULT - timedelta(hours=1))[0].departs == DEFAULT - timedelta(hours=1)
+
+
+def test_who_leaves_this_very_moment_is_out_from_now_on():
+    now = DEFAULT - timedelta(hours=1)
+    assert next_deadline(known(mine("A", now, hours=8)), ONE, now) == now + timedelta(minutes=30)
