@@ -45,9 +45,9 @@ def test_a_block_by_distance_gives_the_golden_row():
 
 
 def test_a_block_that_exceeds_the_battery_by_less_than_a_kwh_exceeds_it():
-    metres = 40000.0
-    while (body := compute(departure(block(legs=(leg(0, 3, metres=metres),))), SOC, CONFIG)).shortfall_kwh == 0:
-        metres += 100
+    km = 130.0
+    while (body := compute(departure(block(km=km)), SOC, CONFIG)).shortfall_kwh == 0:
+        km += 0.1
     assert 0 < body.shortfall_kwh < 1
     assert body.reason == "block_exceeds_battery"
     assert (body.departs, body.deadline) == (DEPARTS, DEPARTS - timedelta(minutes=5))
