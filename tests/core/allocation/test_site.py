@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.allocation import Made, Stay, assign, build, faults, make, planned, settle
 from core.allocation.frame import Frame, price_ranks
+from core.allocation.planner import trial
 from core.energy_system import Topology
 from core.messages.allocation import AllocationAssigned, Step
 from core.messages.requirement import RequirementComputed
@@ -432,3 +433,15 @@ def test_a_late_vehicle_is_tried_beyond_its_deadline_and_finishes_as_early_as_it
     assert late.used.problem.demands[0].buffer_slot == late.used.frame.count
     assert late.trials[name].soc is not None
     assert late.trials[name].soc >= 0.75 - 0.001
+
+
+@pytest.mark.parametrize(
+    ("taken", "tapers"), [(((0.0, 150.0), (1.0, 150.0)), False), (((0.0, 20.0), (1.0, 20.0)), True)]
+)
+def test_a_battery_tapers_where_it_takes_less_than_it_is_given(taken: Any, tapers: bool) -> None:
+    site = made(1).site
+    [bay] = site.bays.values()
+    assert bay.kind is not None
+    lossy = replace(bay, kind=bay.kind.model_copy(update={"curve": taken, "eta_battery": 0.8}))
+    found = trial(lossy, site.frame, [10_000, *[0] * (site.frame.count - 1)])
+    assert found.tapers is tapers
