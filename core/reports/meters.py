@@ -111,7 +111,7 @@ class Proof:
     max_kw: float
     max_by: str
     """Id of the highest reading."""
-    over: int = 0
+    over: int
     """Readings above the limit."""
     sessions: frozenset[str] = frozenset()
     """Sessions that drew power meanwhile."""

@@ -65,8 +65,9 @@ def _costs(state: SiteState, station: str, kw: float, ends: datetime, now: datet
     found = []
     for vehicle, outcome in sorted(after.items(), key=lambda item: (departs.get(item[0], now), item[0])):
         old = before.get(vehicle)
-        lost = 0.0 if old is None else old.planned_kwh - outcome.planned_kwh
-        if old is not None and ((old.met and not outcome.met) or (not outcome.met and lost > LESS_KWH)):
+        if old is None or outcome.met:
+            continue
+        if old.met or old.planned_kwh - outcome.planned_kwh > LESS_KWH:
             numbers = {
                 "planned_kwh": outcome.planned_kwh,
                 "needed_kwh": outcome.needed_kwh,

@@ -51,6 +51,7 @@ def test_energy_in_the_steps_is_the_planned_energy() -> None:
     assert [s["kw"] for s in outcome["steps"]] == [36.0, 0.0]
     assert outcome["steps"][1]["at"] == "2026-03-01T18:35:00+00:00"
     assert outcome["spare_kwh"] == 0
+    assert (outcome["needed_kwh"], outcome["planned_kwh"]) == (21.0, 21.0)
 
 
 def test_the_same_problem_gives_the_same_bytes() -> None:

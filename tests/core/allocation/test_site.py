@@ -445,3 +445,12 @@ def test_a_battery_tapers_where_it_takes_less_than_it_is_given(taken: Any, taper
     lossy = replace(bay, kind=bay.kind.model_copy(update={"curve": taken, "eta_battery": 0.8}))
     found = trial(lossy, site.frame, [10_000, *[0] * (site.frame.count - 1)])
     assert found.tapers is tapers
+
+
+def test_what_binds_one_vehicle_alone_is_a_line_of_its_shortage() -> None:
+    needs, stays = [requirement("B0", goal=0.95, deadline=NOW + timedelta(hours=1))], [stay(0)]
+    body = planned(make(build(config(1), now=NOW, requirements=needs, stays=stays)), ["slot"])
+    [shortage] = body.shortages
+    assert shortage.limits
+    assert shortage.passed_kwh == pytest.approx(sum(limit.kwh for limit in shortage.limits))
+    assert shortage.passed_kwh > 50

@@ -98,6 +98,8 @@ def test_an_older_envelope_does_not_replace_a_newer_one(depot):
     depot.limit(moment(5), (moment(), moment(60), 260), id="new")
     depot.limit(moment(4), (moment(), moment(60), 800), id="old")
     assert depot.state.facts.envelope.id == "new"
+    depot.limit(moment(5), (moment(), moment(60), 250), id="newest")
+    assert depot.state.facts.envelope.id == "newest"
 
 
 def test_a_building_above_its_reserve_is_an_incident(depot):
