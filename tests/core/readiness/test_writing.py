@@ -301,3 +301,11 @@ def test_nothing_is_written_strictly_before_the_next_deadline(
 @pytest.mark.parametrize("kind", [Outlook, Profile, Subject, ReadinessState])
 def test_states_are_never_changed_in_place(kind):
     assert kind.__dataclass_params__.frozen and "__slots__" in vars(kind)
+
+
+def test_a_departure_that_nobody_saw_is_looked_at_again_a_quarter_of_an_hour_later():
+    night = Night()
+    here = subject(at("6:34"), soc=0.96)
+    night.decide(at("6:34"), here)
+    assert next_deadline(night.state, [here], CONFIG, at("6:34")) == at("6:35")
+    assert [r.code for r in night.decide(at("6:35"), here)[0].reasons] == ["late_arrival"]

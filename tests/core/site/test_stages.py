@@ -257,3 +257,10 @@ def test_since_when_a_bus_took_nothing_is_known_after_the_plug_is_out() -> None:
     play.unplug("A")
     left = next(s for s in consequences.subjects(play.state, site(), play.now) if s.unplugged_at is not None)
     assert (left.idle_from, left.unplugged_at) == (stopped, play.now)
+
+
+def test_a_sample_of_now_is_the_charge_of_the_bus_that_stands_there() -> None:
+    play = charging()
+    play.wait(60)
+    play.meter("A", soc=0.52, power_kw=50)
+    assert play.state.vehicles.metered["bus-1"].value == 0.52
