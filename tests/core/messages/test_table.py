@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -197,3 +198,15 @@ def test_without_a_sequence_number_a_change_of_a_session_is_known_by_its_moment(
         fact(SessionUpdated(transaction="T", seq_no=7), at=at, time=NOW + timedelta(seconds=s)).key for s in (0, 1)
     }
     assert len(numbered) == 1
+
+
+PUBLISHED = json.loads((Path(__file__).parents[3] / "docs/reference/messages.schema.json").read_text(encoding="utf-8"))
+
+
+@every
+def test_a_body_is_as_its_published_schema_says(kind: type[Body]) -> None:
+    assert json.loads(json.dumps(kind.model_json_schema())) == PUBLISHED["bodies"][kind.TYPE]
+
+
+def test_the_header_is_as_its_published_schema_says() -> None:
+    assert json.loads(json.dumps(Message.model_json_schema())) == PUBLISHED["header"]
