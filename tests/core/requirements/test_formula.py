@@ -66,6 +66,10 @@ def test_a_stated_target_stands_for_a_consumption():
     assert implied_consumption(terms, 0.05) == 0
 
 
+def test_without_a_stated_distance_the_reserve_is_a_share_of_the_battery_alone():
+    assert energy(Terms(100, 300, kwh_per_km=500)).reserve_kwh == 15
+
+
 ROUNDING = 1e-12
 """Shares of a battery that floating point may add."""
 

@@ -264,3 +264,7 @@ def test_a_sample_of_now_is_the_charge_of_the_bus_that_stands_there() -> None:
     play.wait(60)
     play.meter("A", soc=0.52, power_kw=50)
     assert play.state.vehicles.metered["bus-1"].value == 0.52
+
+
+def test_a_state_begins_before_the_first_record() -> None:
+    assert SiteState("depot").seen == 0
