@@ -199,3 +199,14 @@ def test_the_hour_that_comes_twice_names_its_zone():
 @pytest.mark.parametrize("kind", [Reason])
 def test_states_are_never_changed_in_place(kind):
     assert kind.__dataclass_params__.frozen and "__slots__" in vars(kind)
+
+
+def test_which_incidents_put_the_departures_that_they_touch_at_risk() -> None:
+    assert {code for code, reason in REASONS.items() if reason.touches} == {
+        "charger_fault",
+        "charger_offline",
+        "command_not_confirmed",
+        "limit_not_obeyed",
+        "panel_lost",
+        "profile_refused",
+    }
