@@ -297,3 +297,10 @@ def test_a_need_above_the_connector_stands_for_itself_beside_a_shared_shortage()
     shortages = explain(p, solve(p)).shortages
     assert [(s.demands, s.missing_wh) for s in shortages] == [(("a",), 12), (("a", "b"), 6)]
     assert (shortages[0].limits[0].node, shortages[0].limits[0].own) == ("S1", True)
+
+
+def test_who_would_not_be_served_without_the_class_before_either_is_not_called_outranked() -> None:
+    p = problem(site(10), [bus("a", 10, 10, priority=0), bus("b", 5, 10)])
+    assert explain(p, solve(p)).reasons == {"b": "outranked"}
+    p = problem(site(10), [bus("a", 10, 10, priority=0), bus("b", 6, 10), bus("c", 6, 10)])
+    assert set(explain(p, solve(p)).reasons.values()) == {"envelope_limited"}

@@ -248,3 +248,27 @@ def test_room_that_one_station_takes_is_not_given_to_the_next_one_too() -> None:
         15.0,
         5.0,
     )  # 110 less A's confirmed 90: the first one has all of it
+
+
+def test_what_was_replaced_counts_for_a_guard_time_also_where_it_is_replaced_again_meanwhile() -> None:
+    depot = charging("A")
+    depot.want("A", (0, 90))
+    depot.decide()
+    high = depot.install("A", "transaction")
+    for at, kw in ((60, 20), (70, 10)):
+        depot.want("A", (0, kw))
+        depot.decide(at=at)
+        depot.install("A", "transaction")
+    assert high in [p.installed for p in depot.state.stations["A"].possible]
+    depot.want("A", (0, 9))
+    depot.decide(at=90)
+    depot.install("A", "transaction")
+    assert high not in [p.installed for p in depot.state.stations["A"].possible]
+
+
+def test_a_wish_holds_its_last_step_up_to_its_end_and_says_it_once() -> None:
+    depot = charging("A")
+    depot.want("A", (0, 80), (depot.horizon.total_seconds(), 70))
+    wish = depot.decide()["A"].body
+    assert isinstance(wish, CommandWished)
+    assert [step.at for step in wish.evses[0].steps] == [START, START + depot.horizon]

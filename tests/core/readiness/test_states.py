@@ -291,3 +291,8 @@ def test_a_plan_that_ends_a_hair_below_the_goal_is_ready_when_it_is_within_the_t
     assert 0.945 < body.soc_expected < 0.95
     assert body.state == "on_track"
     assert at("4:30") < body.ready_at <= at("4:35")
+
+
+def test_at_exactly_the_goal_less_the_tolerance_it_is_met():
+    assert judged(at("2:00"), soc=0.95 - 0.005)[0] == "met"
+    assert judged(at("2:00"), soc=0.95 - 0.0051)[0] != "met"
