@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.messages import words
+
 TRIGGERS: Mapping[str, str] = {
     "configuration": "the configuration changed",
     "plug": "a bus was plugged in",
@@ -123,3 +125,9 @@ def term(table: Mapping[str, str], code: str) -> str:
 def protocol(code: str) -> str:
     """A protocol's published name."""
     return PROTOCOLS.get(code, code)
+
+
+def share(have: float | None, goal: float) -> str:
+    """`64 of 95 %`: what there is rounded down; what is needed rounded up, but down as well where there is as much."""
+    had = words.percent(have).removesuffix(f"{words.NBSP}%")
+    return f"{had} of {words.percent(goal, up=have is None or have < goal)}"

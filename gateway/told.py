@@ -53,7 +53,7 @@ def _readiness(message: Message, body: Any, zone: str) -> str:
     verb = "left at" if body.final else "leaves at"
     head = f"{body.vehicle} {verb} {words.moment(body.departs, zone)}: {term({}, body.state)}"
     goal = words.percent(body.soc_goal, up=True)
-    charge = f", {_of(words.percent(body.soc), goal)}" if body.soc is not None else f", {goal} needed"
+    charge = f", {terms.share(body.soc, body.soc_goal)}" if body.soc is not None else f", {goal} needed"
     if body.state == "met" and body.soc is not None and body.soc < body.soc_goal:
         charge += f", within the {TOLERANCE:.1%} that measuring allows"
     first = body.reasons[0] if body.reasons else None

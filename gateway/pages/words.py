@@ -10,6 +10,7 @@ from core.messages import words
 from core.messages.readiness import State
 from gateway.pages.steps import Excess, excesses, limit_at, value_at
 from gateway.pages.views import Departure, Limit, NightView, NowView, VehicleView
+from gateway.terms import share as share
 
 STATES: dict[State, str] = {
     "met": "met",
@@ -54,12 +55,6 @@ def query_moment(moment: datetime) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 bus`, `2 buses`."""
     return f"{count:,}{words.NBSP}{one if count == 1 else many or one + 's'}"
-
-
-def share(have: float | None, goal: float) -> str:
-    """`64 of 95 %`: what there is rounded down, what is needed up."""
-    had = words.percent(have).removesuffix(f"{words.NBSP}%")
-    return f"{had} of {words.percent(goal, up=True)}"
 
 
 def departures_sentence(departures: Sequence[Departure]) -> str:

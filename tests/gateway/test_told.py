@@ -80,7 +80,7 @@ def test_a_limit_that_reaches_beyond_midnight_says_until_which_day() -> None:
     ("state", "soc", "end"),
     [
         ("met", 0.9145, "met, 91 of 92\u00a0%, within the 0.5% that measuring allows"),
-        ("met", 0.92, "met, 92 of 92\u00a0%"),
+        ("met", 0.9190, "met, 91 of 91\u00a0%"),
         ("departed_short", 0.90, "departed short, 90 of 92\u00a0%"),
     ],
 )

@@ -158,6 +158,7 @@ def test_the_first_sentence_counts_what_is_fine(states: list[str], said: str) ->
 def test_what_there_is_is_rounded_down_and_what_is_needed_up() -> None:
     assert words.share(0.6499, 0.9401) == "64 of 95\u00a0%"
     assert words.share(None, 0.9) == "? of 90\u00a0%"
+    assert words.share(0.9144, 0.9137) == "91 of 91\u00a0%", "what is reached is not told as missing"
 
 
 def test_ids_are_told_apart_by_their_ends() -> None:
