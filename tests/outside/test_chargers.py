@@ -84,9 +84,13 @@ async def test_an_unknown_station_knocks_is_let_in_and_connects_with_the_passwor
     async with charging_station(version, depot.station_url(), station, told["password"], profiles=profiles) as charger:
         assert (await charger.boot()).status == "Accepted"
         await until(lambda: _answer(profiles.limits("TxDefaultProfile") == [0.0]))
-        seen = await row(depot, "/stations", station=station)
-        assert seen is not None
-        assert (seen["node"], seen["connected"], seen["version"]) == ("panel-2", True, SUBPROTOCOLS[version])
+
+        async def shown() -> bool:
+            seen = await row(depot, "/stations", station=station)
+            told = seen and (seen["node"], seen["connected"], seen["version"])
+            return told == ("panel-2", True, SUBPROTOCOLS[version])
+
+        await until(shown)  # because: rows follow the journal a moment later
 
 
 async def _answer(value: Any) -> Any:
