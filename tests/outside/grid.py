@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -78,6 +79,10 @@ class GridOperator:
     def heard(self, action: str) -> list[Any]:
         """The bodies of the hub's requests of that kind."""
         return [body for name, body, _ in self.got if name == action]
+
+    def requests(self, action: str) -> set[tuple[str, str]]:
+        """The hub's requests of that kind, as id and body: one that is repeated as it was is the same request."""
+        return {(headers["X-Request-ID"], json.dumps(body)) for name, body, headers in self.got if name == action}
 
     async def send(self, action: str, body: Any, *, method: str = "POST", **changes: Any) -> Told:
         """A request to the hub; `headers` are added, and taken away where they are None."""

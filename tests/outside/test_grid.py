@@ -170,6 +170,7 @@ async def test_what_the_hub_owes_for_an_answered_request_survives_kill_9(folder:
             await until(lambda reply=reply: said(operator.heard(reply)))
         await until(lambda: said(operator.heard("heartbeat")))
         assert operator.refused == 0
-        [_] = operator.heard("register")
-        [_] = operator.heard("handshake_acknowledge")
+        # a kill between our answer and the hub's record of it makes the hub repeat itself, never say another thing
+        [_] = operator.requests("register")
+        [_] = operator.requests("handshake_acknowledge")
     assert folder.end() == 0
