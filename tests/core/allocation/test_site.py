@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -363,6 +364,19 @@ def test_ten_plans_of_an_unchanged_site_change_no_assignment() -> None:
     for minute in range(10):
         result = again(old, NOW + timedelta(minutes=minute), dict.fromkeys(range(4), 0.3))
         assert assign(result, "q", old) == ()
+
+
+def test_a_plan_that_goes_on_with_the_power_of_now_changes_no_assignment() -> None:
+    def at(minute: int, old: Mapping[tuple[str, int], AllocationAssigned]) -> Made:
+        now = NOW + timedelta(minutes=minute)
+        needs, stays = everybody(1, soc=0.3 + 150 * minute / 60 * 0.95 / 350)
+        made = make(build(config(1, flat=True), now=now, requirements=needs, stays=stays, previous=old))
+        return settle(made, old)
+
+    old = {("S0", 1): assign(at(0, {}), "p")[0].body}
+    assert old["S0", 1].steps[0] == Step(at=NOW, kw=150.0)
+    for minute in (0, 5, 8):
+        assert assign(at(minute, old), "q", old) == ()
 
 
 def test_a_small_change_of_the_soc_leaves_the_assignment_and_a_large_one_does_not() -> None:

@@ -138,7 +138,9 @@ def raised(p: Problem, shortages: object) -> Problem:
 def test_spare_is_what_one_more_need_could_still_get(p: Problem) -> None:
     plan = solve(p)
     totals = {name: sum(series) for name, series in plan.energy.items()}
-    for name, spare in spare_wh(p, plan).items():
+    found = spare_wh(p, plan)
+    assert set(found) == set(plan.met)
+    for name, spare in found.items():
         reach = sum(next(d.cap_wh for d in p.demands if d.id == name))
         assert greatest(p, {**totals, name: reach}) == sum(totals.values()) + spare
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.dispatch import Outlet, StationState, ceiling
+from core.dispatch.ceilings import Instants, ceilings
 from core.dispatch.state import Possible
 from core.messages.allocation import Step
 from core.messages.command import CommandConfirmed, CommandRejected, CommandSent, CommandUnanswered, Installed
@@ -70,6 +71,14 @@ def test_a_default_that_was_only_sent_does_not_lower_anything() -> None:
 def test_a_confirmed_schedule_hides_the_default_until_its_end() -> None:
     station = told(confirmed(default(7)), confirmed(schedule((0, 50), (100, 0), until=200)))
     assert at(station, BUSY, 0, 99, 100, 199, 200) == [50_000, 50_000, 0, 0, 7_000]
+
+
+def test_for_a_charger_that_follows_at_once_too() -> None:
+    station = told(confirmed(default(70)), confirmed(schedule((0, 50), until=200)))
+    instants = Instants(np.array([epoch(s) for s in (0, 199, 200)], dtype=np.int64), 60)
+    quick, slow = ceilings(OUTLET, station, BUSY, instants)
+    assert quick.tolist() == [50_000, 50_000, 70_000]
+    assert slow.tolist() == [50_000, 50_000, 70_000]
 
 
 def test_a_schedule_of_another_transaction_does_not_count() -> None:

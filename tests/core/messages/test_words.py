@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from core.messages import words
@@ -32,3 +34,12 @@ def test_amounts_below_ten_have_one_decimal(value: float, up: bool, told: str) -
 )
 def test_defaults_are_values_that_a_person_may_state(made: Vehicle | VehicleType) -> None:
     assert type(made).model_validate(made.model_dump()) == made
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(None, "?"), (0, "0_s"), (59.9, "59_s"), (-59, "-59_s"), (60, "1_min"), (-150, "-2_min"), (7500, "2_h_05_min")],
+)
+def test_a_span_is_told_in_its_largest_units_as_seconds_or_as_a_timedelta(seconds: float | None, told: str) -> None:
+    assert words.span(seconds) == told.replace("_", words.NBSP)
+    assert words.span(None if seconds is None else timedelta(seconds=seconds)) == words.span(seconds)

@@ -25,7 +25,7 @@ CONFIG = SiteConfig(
     zone="UTC",
     nodes=(Node(id="panel", parent="grid", limit_kw=300), Node(id="grid", kind="grid_connection", limit_kw=800)),
     meters=(
-        Meter(id="sub", node="panel"),
+        Meter(id="annex", node="panel"),
         Meter(id="main", node="grid"),
         Meter(id="house", node="grid", measures="building"),
     ),
@@ -110,7 +110,7 @@ def night():
     for minute in range(91):
         read(log, at(minute), 400.0 if minute < 60 else 200.0, kwh=1000.0 + minute, id=f"r{minute}")
         read(log, at(minute), 30.0, meter="house", measures="building")
-        read(log, at(minute), 999.0, meter="sub")
+        read(log, at(minute), 999.0, meter="annex")
     log.put(SessionStarted(transaction="T1", meter_wh=5000), at(1), station="CP-7", evse=1)
     log.put(SessionMetered(transaction="T1", energy_wh=25000, power_kw=80), at(70), station="CP-7", evse=1)
     log.put(SessionMetered(transaction="T1", energy_wh=15000, power_kw=0), at(30), station="CP-7", evse=1)

@@ -268,3 +268,15 @@ def test_a_sample_of_now_is_the_charge_of_the_bus_that_stands_there() -> None:
 
 def test_a_state_begins_before_the_first_record() -> None:
     assert SiteState("depot").seen == 0
+
+
+def test_readiness_rests_on_what_was_confirmed_for_the_transaction_that_runs() -> None:
+    play = charging()
+    (subject,) = (s for s in consequences.subjects(play.state, site(), play.now) if s.plug is not None)
+    wish = play.wish("A")
+    assert wish is not None
+    assert max(step.kw for step in subject.offered) == max(step.kw for step in wish.evses[0].steps) > 5
+    play.stop("A")
+    play.start("A", vehicle="bus-1")
+    (again,) = (s for s in consequences.subjects(play.state, site(), play.now) if s.plug is not None)
+    assert again.offered == ()
