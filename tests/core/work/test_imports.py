@@ -220,6 +220,15 @@ def test_two_imports_at_once_are_taken_in_the_order_in_which_they_came():
     assert state.works[A.work].block.distance_m == 99_000
 
 
+@pytest.mark.parametrize("later", [str(n) for n in range(8)])
+def test_an_import_that_waits_is_not_credited_with_what_another_changes(later):
+    first, second = block("A", vehicle="BUS-142"), block("B", feed="other")
+    waiting = stated(later, [second], feed="other", at=NOW + timedelta(seconds=1))
+    _, written = take(EMPTY, [*stated("i1", [first]), *waiting])
+    closings = [m.body for m in written if m.type == "schedule.imported"]
+    assert [(c.import_id, c.new, c.unchanged, c.assigned) for c in closings] == [("i1", 1, 0, 1), (later, 1, 0, 0)]
+
+
 def test_work_and_orders_that_are_over_for_two_days_leave_the_state_with_the_next_import():
     rows = [A, block("C", returns=None)]
     state, _ = take(EMPTY, stated("i1", rows))
