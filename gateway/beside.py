@@ -57,7 +57,7 @@ class Beside:
         if found is None or not await self._fits(found, hub.opened):
             return
         self._kept = found.seq
-        hub.epoch = found.epoch
+        hub.next_epoch = found.next_epoch
         hub.feed.begin(found.seq, found.directory)
         for site, controller in hub.controllers.items():
             controller.begin(found.sites[site], found.seq, found.wishes[site])
@@ -151,7 +151,7 @@ class Beside:
         found = Snapshot(
             seq=last.seq,
             hash=hash_of(head_line(last.head)),
-            epoch=hub.epoch,
+            next_epoch=hub.next_epoch,
             directory=hub.feed.directory,
             sites={site: controller.state for site, controller in sites.items()},
             wishes={site: controller.wishes for site, controller in sites.items()},

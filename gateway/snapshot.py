@@ -32,8 +32,8 @@ class Snapshot:
     seq: int
     hash: str
     """Of that record's head line: the same journal has the same record there."""
-    epoch: int
-    """The next one of this gateway."""
+    next_epoch: int
+    """The one of this gateway's next start."""
     directory: Directory
     sites: Mapping[str, SiteState]
     wishes: Mapping[str, Mapping[str, Wish]]

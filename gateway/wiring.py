@@ -99,7 +99,8 @@ class Hub:
         self.log: Log
         self.journal: GatewayJournal
         self.api: Api
-        self.epoch = 1
+        self.epoch = self.next_epoch = 1
+        """Which start of this gateway this is, the same for all that it says, and which the next one will be."""
         self._given = log
         self.opened: OpenJournal | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,6 +128,7 @@ class Hub:
             self.feed.follow(self.controllers[site.id].take)
         await self.beside.restore()
         await self.feed.catch_up()
+        self.epoch = self.next_epoch
         self._tasks.append(self.feed.start())
         self.journal = GatewayJournal(self.log, self.feed, self.clock, self.settings.gateway, self.epoch, self.metrics)
         self.http.ready_checks["feed"] = partial(getattr, self.feed, "trouble")
@@ -200,7 +202,7 @@ class Hub:
         for message in record.messages:
             body = message.body
             if isinstance(body, GatewayStarted) and body.gateway == self.settings.gateway:
-                self.epoch = max(self.epoch, body.epoch + 1)
+                self.next_epoch = max(self.next_epoch, body.epoch + 1)
 
     async def _control(self) -> None:
         for name in (HUB, *self.controllers):
