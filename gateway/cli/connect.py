@@ -65,7 +65,7 @@ def ocpp(
         return
     if accept:
         _accept(where, station, node, connectors, site)
-    told = _told(where, station, show=show_password or sys.stdout.isatty(), to=password_to)
+    told = _told(where, station, accepted=accept, show=show_password or sys.stdout.isatty(), to=password_to)
     if as_json:
         print_json(told)
     else:
@@ -121,12 +121,12 @@ def _toml(station: str, node: str | None, connectors: str | None) -> str:
     )
 
 
-def _told(where: Where, station: str, *, show: bool, to: Path | None) -> dict[str, Any]:
-    """URLs, subprotocols, user, and the password or where it is."""
+def _told(where: Where, station: str, *, accepted: bool, show: bool, to: Path | None) -> dict[str, Any]:
+    """URLs, subprotocols, user, and the password or where it is; whom the hub has just let in, nobody asks it about."""
     settings = load_settings(where.config) if where.config else None
     data = data_folder(where.data, where.config)
     declared = settings.stations() if settings else {}
-    if settings and station not in declared and not _admitted(where, station):
+    if settings and station not in declared and not (accepted or _admitted(where, station)):
         raise CliError(f"no station `{station}`", str(where.config), "declare it, or let it in: --accept", NO)
     name = credential(station)
     chosen = settings.aliases() if settings else {}

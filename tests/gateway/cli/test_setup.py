@@ -184,6 +184,15 @@ async def test_who_knocks_is_listed_and_let_in(cli: Cli, hub: Hub) -> None:
     assert "connectors = [{ evse = 1, max_kw = 90 }, { evse = 2, max_kw = 90 }]" in ended.out
 
 
+async def test_who_was_let_in_is_told_what_to_type_before_the_rows_know_him(cli: Cli, hub: Hub) -> None:
+    await cli("init", ".")
+    hub.answers["GET", "/stations"] = {"items": []}
+    hub.answers["POST", "/stations"] = {}
+    ended = await cli("connect", "ocpp", "CP-99", "--accept", "--connectors", "90", "--config", "busbar.toml", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out)["user"] == "CP-99"
+
+
 async def test_what_the_installation_page_says_to_type_is_accepted(cli: Cli, tmp_path: Path) -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "installation.md").read_text()
     data, snippet = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
