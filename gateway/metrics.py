@@ -101,6 +101,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("http_requests", "counter", "HTTP requests answered.", ("mount", "status")),
     Metric("http_request_seconds", "histogram", "Duration of HTTP requests, seconds.", ("mount",)),
     Metric("metrics_unknown", "counter", "Reports under a name that this table does not have.", ()),
+    Metric("metrics_failed", "counter", "Looks at what is true at the moment that failed; the others are shown.", ()),
 )
 """Everything that `/metrics` shows."""
 
@@ -118,7 +119,7 @@ class Metrics:
         self._made: dict[str, _Made] = {m.name: self._make(m) for m in table}
         self._said: set[str] = set()
         self.looks: list[Callable[[], None]] = []
-        """Called before the metrics are shown: what is true at a moment is looked at then."""
+        """Called before the metrics are shown: what is true at a moment is looked at then. One that fails hides no other."""
 
     def _make(self, metric: Metric) -> _Made:
         name = PREFIX + metric.name
@@ -149,23 +150,27 @@ class Metrics:
     def _child(self, name: str, labels: Mapping[str, str] | None) -> _Made | None:
         metric = self._table.get(name)
         if metric is None:
-            self._unknown(name)
+            self._trouble("metrics_unknown", f"metric {name!r} is not in the table; next: add it to gateway/metrics.py")
             return None
         made = self._made[name]
         if not metric.labels:
             return made
         return made.labels(*((labels or {}).get(label, "") for label in metric.labels))
 
-    def _unknown(self, name: str) -> None:
-        counter = self._made.get("metrics_unknown")
+    def _trouble(self, counted: str, what: str, error: Exception | None = None) -> None:
+        """Count it, and say it once."""
+        counter = self._made.get(counted)
         if isinstance(counter, Counter):
             counter.inc()
-        if name not in self._said and len(self._said) < 100:
-            self._said.add(name)
-            _log.warning("metric %r is not in the table; next: add it to gateway/metrics.py", name)
+        if what not in self._said and len(self._said) < 100:
+            self._said.add(what)
+            _log.warning("%s", what, exc_info=error)
 
     def text(self) -> bytes:
         """The exposition in the Prometheus text format."""
         for look in self.looks:
-            look()
+            try:
+                look()
+            except Exception as error:  # noqa: BLE001 because: one look's defect hides no other metric
+                self._trouble("metrics_failed", f"{look!r} failed: what it shows is old; next: report it", error)
         return generate_latest(self._registry)

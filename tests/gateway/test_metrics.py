@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from gateway.gauges import show_certificates, show_peers
 from gateway.metrics import METRICS, Metrics
 
@@ -28,6 +30,14 @@ def test_an_unknown_name_is_counted_and_raises_nothing() -> None:
     metrics.report("nonsense", {})
     metrics.set("nonsense", 1.0)
     assert "busbar_metrics_unknown_total 2.0" in metrics.text().decode()
+
+
+def test_a_look_that_fails_hides_no_other_metric_and_is_counted_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    metrics.looks += [lambda: 1 / 0, lambda: metrics.set("journal_whole", 1)]  # type: ignore[list-item]  # because: it only fails
+    assert "busbar_journal_whole 1.0" in metrics.text().decode()
+    assert "busbar_metrics_failed_total 2.0" in metrics.text().decode()
+    assert [(r.levelname, "next:" in r.getMessage()) for r in caplog.records] == [("WARNING", True)]
 
 
 def test_gauges_and_histograms_take_values_in_the_unit_of_their_name() -> None:
@@ -56,7 +66,9 @@ def test_every_metric_of_the_table_is_set_somewhere() -> None:
     folders = [house / name for name in ("gateway", "protocols")]
     sources = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     used = set(re.findall(r"""(?:report|_count|set|observe)\(\s*"([a-z_]+)\"""", sources))
-    assert {m.name for m in METRICS} - used == {"metrics_unknown"}, "the last is counted by the table itself"
+    assert {m.name for m in METRICS} - used == {"metrics_unknown", "metrics_failed"}, (
+        "these are counted by the table itself"
+    )
 
 
 def test_what_is_true_at_a_moment_is_looked_at_when_it_is_asked() -> None:
