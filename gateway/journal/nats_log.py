@@ -22,7 +22,7 @@ from gateway.journal.highwater import HighWater
 from gateway.journal.limits import Limits
 from gateway.journal.link import MAX_PAYLOAD, UNAVAILABLE, ApiError, Link
 from gateway.journal.log import Damaged, Full, Record
-from gateway.journal.pull import Lost, Pull, Pulled
+from gateway.journal.pull import Pulled, until_lost
 from gateway.journal.record import Opened, Random, open_record
 from gateway.journal.refused import Gate, named
 
@@ -164,17 +164,15 @@ class NatsLog:
         gap = False
         while end is None or chain.last < end:
             config = {"deliver_policy": "by_start_sequence", "opt_start_seq": chain.last + 1}
-            pull = Pull(self._link, streams.JOURNAL, config)
-            with contextlib.suppress(Lost):
-                async with contextlib.aclosing(pull.messages()) as messages:
-                    async for message in messages:
-                        if chain.last and message.seq != chain.last + 1 and not gap:
-                            gap = True  # once more from the checkpoint; a gap that stays is the chain's to name
-                            break
-                        gap = False
-                        yield message
-                        if end is not None and chain.last >= end:
-                            return
+            async with until_lost(self._link, streams.JOURNAL, config) as messages:
+                async for message in messages:
+                    if chain.last and message.seq != chain.last + 1 and not gap:
+                        gap = True  # once more from the checkpoint; a gap that stays is the chain's to name
+                        break
+                    gap = False
+                    yield message
+                    if end is not None and chain.last >= end:
+                        return
             if not gap:
                 await asyncio.sleep(AGAIN_S)
 
@@ -220,13 +218,12 @@ class NatsLog:
         told: dict[str, bytes] = {}
         config = {"deliver_policy": "last_per_subject", "filter_subject": subjects.desired_of(site)}
         while True:
-            with contextlib.suppress(Lost):
-                async with contextlib.aclosing(Pull(self._link, streams.DESIRED, config).messages()) as messages:
-                    async for message in messages:
-                        if told.get(message.subject) != message.data:
-                            told[message.subject] = message.data
-                            data = json.loads(message.data)
-                            yield data["station"], data["value"]
+            async with until_lost(self._link, streams.DESIRED, config) as messages:
+                async for message in messages:
+                    if told.get(message.subject) != message.data:
+                        told[message.subject] = message.data
+                        data = json.loads(message.data)
+                        yield data["station"], data["value"]
             await asyncio.sleep(AGAIN_S)
 
     async def keep(self, content: bytes) -> str:
@@ -256,15 +253,17 @@ class NatsLog:
     async def _all(self, stream: str, subject: str, config: Mapping[str, Any]) -> deque[Pulled]:
         """What stands there now, at most the newest 1,000."""
         items: deque[Pulled] = deque(maxlen=1000)
-        with contextlib.suppress(Lost, ApiError):
+        try:
             found = await self._link.api(f"STREAM.INFO.{stream}", {"subjects_filter": subject})
-            if not found["state"].get("subjects"):
-                return items
-            async with contextlib.aclosing(Pull(self._link, stream, config).messages()) as messages:
-                async for message in messages:
-                    items.append(message)
-                    if message.pending == 0:
-                        break
+        except ApiError:
+            return items
+        if not found["state"].get("subjects"):
+            return items
+        async with until_lost(self._link, stream, config) as messages:
+            async for message in messages:
+                items.append(message)
+                if message.pending == 0:
+                    break
         return items
 
     async def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from gateway.journal.chain import NEXT
 from gateway.journal.group import Unanswered
 from gateway.journal.link import ApiError, Link
 from gateway.journal.log import Damaged, Full
-from gateway.journal.pull import Lost, Pull
+from gateway.journal.pull import until_lost
 
 CHUNK = 128 * 1024
 NO_MESSAGE = 10037
@@ -102,12 +101,11 @@ async def _chunks(link: Link, nuid: str, count: int) -> bytes:
     config = {"deliver_policy": "all", "filter_subject": f"{subjects.CHUNKS}.{nuid}"}
     while count:
         found: list[bytes] = []
-        with contextlib.suppress(Lost):
-            async with contextlib.aclosing(Pull(link, streams.CONTENT, config).messages()) as messages:
-                async for message in messages:
-                    found.append(message.data)
-                    if len(found) == count or message.pending == 0:
-                        return b"".join(found)
+        async with until_lost(link, streams.CONTENT, config) as messages:
+            async for message in messages:
+                found.append(message.data)
+                if len(found) == count or message.pending == 0:
+                    return b"".join(found)
         await asyncio.sleep(0.05)
     return b""
 

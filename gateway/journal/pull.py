@@ -7,7 +7,7 @@ import contextlib
 import json
 import secrets
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -137,6 +137,14 @@ class Pull:
             if not self._got and (silent or self._link.generation != self._generation or self._link.nc.is_closed):
                 raise Lost("silent")
         return self._got.popleft()
+
+
+@contextlib.asynccontextmanager
+async def until_lost(link: Link, stream: str, config: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Pulled]]:
+    """The messages of a new consumer, which ends with the block; where it is lost, the block ends."""
+    with contextlib.suppress(Lost):
+        async with contextlib.aclosing(Pull(link, stream, config).messages()) as messages:
+            yield messages
 
 
 def _pulled(message: Msg) -> Pulled:

@@ -49,16 +49,22 @@ async def _send(http: aiohttp.ClientSession, url: str, headers: dict[str, str], 
     for attempt in range(_TRIES):
         if attempt:
             await clock.sleep_until(clock.now() + timedelta(seconds=30), WHO)
-        try:
-            with clock.hold(WHO):
-                async with http.post(url, data=content, headers=headers) as answer:
-                    said = f"HTTP {answer.status} {(await answer.text())[:300]}"
-                    log.info("%s: %s", headers["X-File-Name"], said)
-                    if answer.ok:
-                        return
-                    if answer.status < 500 and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
-                        break
-        except (aiohttp.ClientError, TimeoutError) as problem:
-            said = str(problem) or type(problem).__name__
-            log.info("%s: %s", headers["X-File-Name"], said)
+        with clock.hold(WHO):
+            status, said = await _answer(http, url, headers, content)
+        log.info("%s: %s", headers["X-File-Name"], said)
+        if status is not None and status < 400:
+            return
+        if status is not None and status < 500 and status != HTTPStatus.TOO_MANY_REQUESTS:
+            break
     raise NotTaken(f"{headers['X-File-Name']}: {said}")
+
+
+async def _answer(
+    http: aiohttp.ClientSession, url: str, headers: dict[str, str], content: bytes
+) -> tuple[int | None, str]:
+    """The status and what the hub says; without a status where it cannot be reached."""
+    try:
+        async with http.post(url, data=content, headers=headers) as answer:
+            return answer.status, f"HTTP {answer.status} {(await answer.text())[:300]}"
+    except (aiohttp.ClientError, TimeoutError) as problem:
+        return None, str(problem) or type(problem).__name__
