@@ -306,12 +306,13 @@ async def test_an_act_that_lowers_somebodys_readiness_shows_the_numbers_first(vi
     assert "Not done yet" in told
     assert re.search(r"BUS-142 06:20: now on track, then \w+", told)
     await visited.page.click("text=Leave it as it is")
-    assert await visited.page.locator(".ask").count() == 0
+    await visited.page.wait_for_selector(".ask", state="detached")
 
 
 async def test_the_theme_stays_as_chosen(visit: Visitor) -> None:
     visited = await visit(PAGES["now"], color_scheme="light")
     await visited.page.click("footer button[value=dark]")
+    await visited.page.wait_for_selector("html[data-theme=dark]")
     ground = await visited.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert ground == "rgb(21, 24, 27)"
 

@@ -160,9 +160,11 @@ async def test_a_defect_in_a_decision_stops_one_site_until_it_decides_again(
         assert (status, "depot is not controlled" in told["waiting"]["site depot"]) == (503, True)
         await house.post("/stations/CP-01/limit", {"kw": 6, "for_s": 60})
         assert (await house.post("/sites/other/schedules", rows(3)))[1]["added"] == 3
-        (incident,) = [
-            m for m in await house.messages("incident.opened") if m.body.model_dump()["kind"] == UNCONTROLLED
-        ]
+
+        async def told() -> list[Message]:
+            return [m for m in await house.messages("incident.opened") if m.body.model_dump()["kind"] == UNCONTROLLED]
+
+        (incident,) = await until(told)
         assert (incident.site, incident.body.model_dump()["subject"]) == ("depot", "depot")
     await house.post("/stations/CP-01/limit", {"kw": 7, "for_s": 60})
     await house.hub.controllers["depot"].settled(await house.hub.log.last())

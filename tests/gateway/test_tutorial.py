@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import GENEROUS_S, until
+
 DOCS = Path(__file__).parents[2] / "docs"
 STAYS = ("busbar serve", "busbar simulate charger", "busbar simulate dso")
 """What runs in a terminal of its own."""
-SECONDS = 60
 
 
 @contextmanager
@@ -57,25 +58,20 @@ class Terminal:
             self.running[stays] = await self._start(f"exec {text}", asyncio.subprocess.DEVNULL)
             if stays == "busbar serve":
                 data = Path(self.env.get("BUSBAR_DATA", "depot/data"))
-                await self.until(lambda: (self.folder / data / "hub.json").exists())
+                await until(lambda: (self.folder / data / "hub.json").exists())
             return
         for name in re.findall(r"^export (\w+)=(.*)$", text, re.MULTILINE):
             self.env[name[0]] = name[1]
         process = await self._start(f"set -e\n{text}", asyncio.subprocess.PIPE)
-        out, _ = await asyncio.wait_for(process.communicate(), SECONDS)
+        out, _ = await asyncio.wait_for(process.communicate(), GENEROUS_S)
         assert process.returncode == 0, f"{text}\n{out.decode()}"
         self.said.append((text, out.decode()))
 
     async def asked(self, *arguments: str) -> Any:
         """What a verb says as JSON."""
         process = await self._start(f"exec busbar {' '.join(arguments)} --json", asyncio.subprocess.PIPE)
-        out, _ = await asyncio.wait_for(process.communicate(), SECONDS)
+        out, _ = await asyncio.wait_for(process.communicate(), GENEROUS_S)
         return json.loads(out)
-
-    async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(SECONDS):
-            while not true():
-                await asyncio.sleep(0.05)
 
     async def _start(self, script: str, output: int) -> asyncio.subprocess.Process:
         how = {"cwd": self.folder, "env": self.env, "stdout": output, "stderr": asyncio.subprocess.STDOUT}
@@ -85,7 +81,7 @@ class Terminal:
         process = self.running.pop(verb, None)
         if process is not None and process.returncode is None:
             process.send_signal(signal.SIGINT)
-            await asyncio.wait_for(process.communicate(), SECONDS)
+            await asyncio.wait_for(process.communicate(), GENEROUS_S)
             assert process.returncode == 0, f"{verb} did not end in order"
 
 
@@ -144,9 +140,10 @@ async def test_the_tutorial_leads_to_a_charging_bus_with_a_departure_a_limit_and
 
 
 async def _eventually(shell: Terminal, verb: str, true: Callable[[Any], bool]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not true(await shell.asked(verb)):
-            await asyncio.sleep(0.2)
+    async def told() -> bool:
+        return true(await shell.asked(verb))
+
+    await until(told)
 
 
 SKIPPED = ("apt-get", "git clone", "python3 -m venv", "useradd", "cp deploy")

@@ -22,6 +22,8 @@ from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
 from websockets.asyncio.client import ClientConnection
 
+from tests.waiting import GENEROUS_S
+
 logging.getLogger("ocpp").setLevel(logging.CRITICAL)
 SUBPROTOCOLS = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"}
 
@@ -93,7 +95,7 @@ class Charger16(Point16):
     version = "1.6"
 
     def __init__(self, id: str, socket: ClientConnection, profiles: Profiles) -> None:
-        super().__init__(id, socket, response_timeout=20)
+        super().__init__(id, socket, response_timeout=GENEROUS_S)
         self.socket = socket
         self.profiles = profiles
         self.transaction = 0
@@ -170,7 +172,7 @@ class Charger201(Point201):
     version = "2.0.1"
 
     def __init__(self, id: str, socket: ClientConnection, profiles: Profiles) -> None:
-        super().__init__(id, socket, response_timeout=20)
+        super().__init__(id, socket, response_timeout=GENEROUS_S)
         self.socket = socket
         self.profiles = profiles
         self.transaction = ""
@@ -300,7 +302,7 @@ def dialled(
         subprotocols=[websockets.Subprotocol(name) for name in subprotocols],
         additional_headers=login(station, password),
         ssl=roots,
-        open_timeout=20,
+        open_timeout=GENEROUS_S,
         proxy=None,
         **options,
     )

@@ -11,17 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 
-T = TypeVar("T")
+from tests.waiting import GENEROUS_S, until
+
 BUSBAR = str(Path(sys.executable).with_name("busbar"))
-STARTS_WITHIN_S = 60
 TOKENS = {"control-room": "operator", "display": "viewer", "boss": "admin"}
 FIRST_TOKEN = "token-A-from-the-letter"
 
@@ -157,25 +156,13 @@ class Ended:
         return json.loads(self.out)
 
 
-async def busbar(*arguments: str | Path, within_s: float = 60) -> Ended:
+async def busbar(*arguments: str | Path, within_s: float = GENEROUS_S) -> Ended:
     """Run one command to its end."""
     command = [BUSBAR, *map(str, arguments)]
     done = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, env=_environment(), timeout=within_s
     )
     return Ended(done.returncode, done.stdout, done.stderr)
-
-
-async def until(asked: Callable[[], Awaitable[T]], within_s: float = 20, every_s: float = 0.05) -> T:
-    """Ask until the answer is truthy; the last answer stands in the failure."""
-    answer: Any = None
-    try:
-        async with asyncio.timeout(within_s):
-            while not (answer := await asked()):
-                await asyncio.sleep(every_s)
-    except TimeoutError:
-        raise AssertionError(f"not within {within_s} s; the last answer was {answer!r}") from None
-    return answer
 
 
 class Depot:
@@ -218,7 +205,7 @@ class Depot:
 
     async def ready(self) -> Depot:
         """Wait until the hub lets peers in."""
-        await until(self._up, STARTS_WITHIN_S, 0.02)
+        await until(self._up)
         return self
 
     async def _up(self) -> bool:
@@ -233,7 +220,7 @@ class Depot:
         self.process.kill()
         self.process.wait()
 
-    def end(self, within_s: float = 30) -> int:
+    def end(self, within_s: float = GENEROUS_S) -> int:
         """Tell the hub to stop, and wait for it; how it ended."""
         if self.process is None:
             return 0

@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from tests.outside.depot import FIRST_TOKEN, Depot, until
+from tests.outside.depot import FIRST_TOKEN, Depot
+from tests.waiting import GENEROUS_S, until
 
 GROUP = "DE-4711"
 
@@ -116,14 +117,9 @@ class GridOperator:
         """Registration with its exchange of tokens, and a handshake."""
         before = len(self.heard("register"))
         assert (await self.register()).status == 204
-        await until(lambda: said(len(self.heard("register")) > before))
+        await until(lambda: len(self.heard("register")) > before)
         assert (await self.handshake()).status == 204
-        await until(lambda: said(self.heard("handshake_acknowledge")))
-
-
-async def said(value: Any) -> Any:
-    """A value as an answer that can be awaited."""
-    return value
+        await until(lambda: self.heard("handshake_acknowledge"))
 
 
 @asynccontextmanager
@@ -144,4 +140,4 @@ async def grid_operator(
     try:
         yield operator
     finally:
-        await asyncio.wait_for(runner.cleanup(), 10)
+        await asyncio.wait_for(runner.cleanup(), GENEROUS_S)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.outside.depot import FIRST_TOKEN, SETTINGS, SITE, Depot, free_ports, until
-from tests.outside.grid import GROUP, GridOperator, block, forecast, grid_operator, moment, said
+from tests.outside.depot import FIRST_TOKEN, SETTINGS, SITE, Depot, free_ports
+from tests.outside.grid import GROUP, GridOperator, block, forecast, grid_operator, moment
+from tests.waiting import until
 
 
 async def limit(depot: Depot) -> tuple[float, str]:
@@ -35,12 +36,12 @@ async def test_a_peer_introduces_itself_limits_the_site_is_refused_what_is_wrong
 ) -> None:
     async with grid_operator(depot) as operator:
         # until the first contact the fallback holds
-        assert await limit(depot) == (260.0, "dso fallback")
+        await limited(depot, 260.0, "dso fallback")
         await registers(depot, operator)
         await operator.handshake()
-        await until(lambda: said(operator.heard("handshake_acknowledge")))
+        await until(lambda: operator.heard("handshake_acknowledge"))
         assert operator.heard("handshake_acknowledge")[0]["required_behaviour"]["heartbeat_interval"] == 120
-        await until(lambda: said(operator.heard("heartbeat")))
+        await until(lambda: operator.heard("heartbeat"))
         assert operator.refused == 0
 
         # limits
@@ -84,8 +85,8 @@ async def registers(depot: Depot, operator: GridOperator) -> None:
     assert (await operator.send("handshake", {}, headers={"Authorization": f"Token {FIRST_TOKEN}"})).status == 401
     assert (await operator.send("heartbeat", {}, headers={"Authorization": None})).status == 401
     assert (await operator.register()).status == 204
-    await until(lambda: said(operator.heard("register")))
-    [registration] = operator.heard("register")
+    await until(lambda: operator.heard("register"))
+    registration = operator.heard("register")[0]
     assert registration["version_url"] == [{"version": "2.0", "base_url": f"{depot.url}/oscp/fp/2.0"}]
     assert operator.token != FIRST_TOKEN
 
@@ -120,7 +121,11 @@ async def refuses(depot: Depot, operator: GridOperator) -> None:
     for action, body, status, _ in bad:
         told = await operator.send(action, body)
         assert (told.status, "next:" in told.message) == (status, True), (body, told)
-    assert await depot.counted("busbar_quarantined_total", protocol="oscp") >= before + len(bad)
+
+    async def rose() -> bool:
+        return await depot.counted("busbar_quarantined_total", protocol="oscp") >= before + len(bad)
+
+    await until(rose)
     for reason in {reason for *_, reason in bad if reason}:
         await until(lambda reason=reason: set_aside(depot, reason))
     assert (await operator.send(update, forecast(*[block(5)] * 900))).status == 413
@@ -145,11 +150,11 @@ async def test_where_the_peer_gave_us_the_first_token_we_begin(folder: Depot) ->
 
     async with grid_operator(folder, issue) as operator:
         await folder.start().ready()
-        await until(lambda: said(operator.heard("register")))
+        await until(lambda: operator.heard("register"))
         # the second half: we tell the hub our token, with the one that it gave
         assert (await operator.register()).status == 204
         assert (await operator.handshake()).status == 204
-        await until(lambda: said(operator.heard("handshake_acknowledge")))
+        await until(lambda: operator.heard("handshake_acknowledge"))
         assert (await operator.send("update_group_capacity_forecast", forecast(block(222)))).status == 204
         await limited(folder, 222.0)
         assert operator.refused == 0
@@ -167,8 +172,8 @@ async def test_what_the_hub_owes_for_an_answered_request_survives_kill_9(folder:
             assert operator.heard(reply) == []
             operator.away = False
             await folder.start().ready()
-            await until(lambda reply=reply: said(operator.heard(reply)))
-        await until(lambda: said(operator.heard("heartbeat")))
+            await until(lambda reply=reply: operator.heard(reply))
+        await until(lambda: operator.heard("heartbeat"))
         assert operator.refused == 0
         # a kill between our answer and the hub's record of it makes the hub repeat itself, never say another thing
         [_] = operator.requests("register")

@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from tests.outside.chargers import charging_station
-from tests.outside.depot import Depot, until
+from tests.outside.depot import Depot
 from tests.outside.test_killed import servers_of
+from tests.waiting import until
 
 
 async def test_a_second_hub_on_the_same_folder_is_refused_and_the_first_goes_on(depot: Depot) -> None:
@@ -87,12 +88,12 @@ async def test_a_full_disk_answers_nobody_wrongly_and_goes_on_when_there_is_spac
             async def refused() -> bool:
                 return not await stored() and await folder.counted("busbar_journal_append_failed_total") > 0
 
-            await until(refused, within_s=40)
+            await until(refused)
             assert "next:" in folder.said()
             async with aiohttp.ClientSession() as http, http.get(f"{folder.url}/ready") as reply:
                 assert reply.status == 503, await reply.text()
             ballast.unlink()
-            await until(stored, within_s=60)
+            await until(stored)
         assert folder.end() == 0
     finally:
         folder.end()

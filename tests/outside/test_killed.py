@@ -17,8 +17,9 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from tests.outside.chargers import SUBPROTOCOLS, dialled, now
-from tests.outside.depot import Depot, until
-from tests.outside.grid import GridOperator, block, forecast, grid_operator, said
+from tests.outside.depot import Depot
+from tests.outside.grid import GridOperator, block, forecast, grid_operator
+from tests.waiting import GENEROUS_S, until
 
 SEED = 142
 KILLS = 10
@@ -219,7 +220,7 @@ async def test_what_was_answered_is_there_once_and_the_journal_folds_to_the_same
     dice = random.Random(SEED)
     enough = asyncio.Event()
     folder.start()
-    async with asyncio.timeout(180), peers(folder, enough) as (first, second, requests):
+    async with asyncio.timeout(KILLS * GENEROUS_S), peers(folder, enough) as (first, second, requests):
         for number in range(KILLS):
             if number % 2:
                 await asyncio.sleep(dice.uniform(0.2, EARLY_S))
@@ -229,15 +230,19 @@ async def test_what_was_answered_is_there_once_and_the_journal_folds_to_the_same
             await asyncio.to_thread(folder.kill)
             folder.start()
         await folder.ready()
-        await until(lambda: said(len(requests) > 3), within_s=60)
+        await until(lambda: len(requests) > 3)
         enough.set()
     assert first.resent and second.resent, "the kills met nobody"
 
     for account in (first, second):
         await holds(folder, account)
-    stated = await folder.messages("constraint.stated")
-    counts = [sum(f"{ident}#" in m["body"]["request"] for m in stated) for ident in requests]
-    assert counts == [1] * len(requests)
+
+    async def stated() -> list[int]:
+        known = [m["body"]["request"] for m in await folder.messages("constraint.stated")]
+        counts = [sum(f"{ident}#" in request for request in known) for ident in requests]
+        return counts if all(counts) else []
+
+    assert await until(stated) == [1] * len(requests)
 
     replayed = await folder.busbar("replay", "--verify")
     assert replayed.code == 0, replayed.out + replayed.err
@@ -270,9 +275,13 @@ async def holds(depot: Depot, account: Account) -> None:
         t for t in account.meters.values() if t.rstrip("Z") not in {s.rstrip("0Z").ljust(23, "0") for s in samples}
     }
     assert not missing
-    frames = await depot.items(f"/stations/{account.station}/frames", limit=1000)
-    received = " ".join(f["text"] for f in frames if f["direction"] == "received")
-    assert len(frames) < 1000
-    assert all(ident in received for ident in account.answered)
-    [record] = await depot.items("/records", station=account.station)
+
+    async def kept() -> bool:
+        frames = await depot.items(f"/stations/{account.station}/frames", limit=1000)
+        received = " ".join(f["text"] for f in frames if f["direction"] == "received")
+        assert len(frames) < 1000
+        return all(ident in received for ident in account.answered)
+
+    await until(kept)
+    [record] = await until(lambda: depot.items("/records", station=account.station))
     assert record["energy_kwh"] == row["energy_kwh"]

@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 
 from simulators.scheduler.vdv452 import BlockRow, assignments, export
-from tests.outside.depot import Depot, Ended, until
+from tests.outside.depot import Depot, Ended
+from tests.waiting import until
 
 DAY = (datetime.now(ZoneInfo("Europe/Berlin")) + timedelta(days=1)).date()
 TYPES = [(1, "solo-12m")]
@@ -188,9 +189,12 @@ async def test_a_file_that_cannot_be_used_says_why_and_changes_nothing(depot: De
     assert told.code in (1, 2), told
     assert "next:" in told.err, told
     assert "Traceback" not in told.err
-    await until(lambda: depot.messages("evidence.quarantined"))
-    kept = await depot.messages("evidence.quarantined")
-    assert not reasons or reasons & {m["body"]["reason"] for m in kept}, kept
+
+    async def kept() -> bool:
+        found = {m["body"]["reason"] for m in await depot.messages("evidence.quarantined")}
+        return bool(found & reasons if reasons else found)
+
+    await until(kept)
     assert await works(depot) == before
     assert not Path("/tmp/busbar-was-here.x10").exists()
 

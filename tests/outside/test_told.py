@@ -12,8 +12,8 @@ import pytest
 import websockets
 
 from tests.outside.chargers import Profiles, charging_station
-from tests.outside.depot import SETTINGS, SITE, Depot, make_pki, until
-from tests.outside.grid import said
+from tests.outside.depot import SETTINGS, SITE, Depot, make_pki
+from tests.waiting import until
 
 ANOTHER = """
 [[stations]]
@@ -31,7 +31,7 @@ async def test_a_reload_drops_no_socket_says_what_changed_and_takes_nothing_from
         "2.0.1", folder.station_url(), "CP-01", folder.password("CP-01"), profiles=profiles
     ) as charger:
         await charger.boot()
-        await until(lambda: said(profiles.limits("TxDefaultProfile") == [10.0]))
+        await until(lambda: profiles.limits("TxDefaultProfile") == [10.0])
 
         folder.site_file.write_text(SITE.replace("limit_kw = 400", "limit_kw = 4"))
         refused = await folder.busbar("reload")
@@ -45,7 +45,7 @@ async def test_a_reload_drops_no_socket_says_what_changed_and_takes_nothing_from
         taken = await folder.busbar("reload")
         assert taken.code == 0, taken
         assert "sites.depot.stations" in taken.out, taken.out
-        await until(lambda: said(profiles.limits("TxDefaultProfile") == [12.0]))
+        await until(lambda: profiles.limits("TxDefaultProfile") == [12.0])
         await charger.heartbeat()
         async with charging_station("1.6", folder.station_url(), "CP-05", folder.password("CP-05")) as new:
             assert (await new.boot()).status == "Accepted"
@@ -54,8 +54,8 @@ async def test_a_reload_drops_no_socket_says_what_changed_and_takes_nothing_from
         folder.site_file.write_text(SITE)
         assert folder.process is not None
         folder.process.send_signal(signal.SIGHUP)
-        await until(lambda: said(profiles.limits("TxDefaultProfile") == [10.0]))
-        assert "reloaded" in folder.said()
+        await until(lambda: profiles.limits("TxDefaultProfile") == [10.0])
+        await until(lambda: "reloaded" in folder.said())
 
         async def gone() -> bool:
             try:

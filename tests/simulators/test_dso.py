@@ -13,6 +13,7 @@ from simulators.dso.record import LimitRecord, Stated
 from simulators.dso.script import Block, DsoScript, Forecast
 from tests.simulators.heldclock import HeldClock
 from tests.simulators.hub import FIRST_TOKEN, Hub
+from tests.waiting import GENEROUS_S
 
 BEGIN = datetime(2026, 11, 25, 17, tzinfo=UTC)
 
@@ -110,6 +111,6 @@ class Hurried(SystemClock):
 async def test_a_hub_that_refuses_the_token_ends_the_conversation_at_once_and_the_step_is_named():
     clock = Hurried()
     script = DsoScript("g1", clock.now(), clock.now() + timedelta(days=365), 900, 190, ())
-    async with Hub(clock) as hub, asyncio.timeout(30):
+    async with Hub(clock) as hub, asyncio.timeout(GENEROUS_S):
         with pytest.raises(NoPartner, match=r"register to .*HTTP 401"):
             await run_dso(script, f"{hub.url}/oscp/fp/2.0", "not-the-token", clock=clock)

@@ -14,6 +14,7 @@ from core.messages import Message, Physical, compose
 from core.messages.station import StationSeen
 from core.site.heard import KEPT, PLACES, SKEW, Heard, Place, hear, place, remember, repeated
 from tests.core.site import fixed
+from tests.waiting import GENEROUS_S
 
 NOW = datetime(2026, 11, 25, 21, tzinfo=UTC)
 
@@ -79,5 +80,7 @@ def test_another_process_with_other_hashes_decides_the_same() -> None:
     here = Path(__file__).parents[3]
     environment = os.environ | {"PYTHONHASHSEED": "4711", "PYTHONPATH": str(here)}
     command = [sys.executable, "-m", "tests.core.site.fixed"]
-    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=here, env=environment, capture_output=True, text=True, check=True, timeout=GENEROUS_S
+    )
     assert done.stdout.strip() == fixed.told()

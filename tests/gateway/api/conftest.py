@@ -80,6 +80,15 @@ class Running:
         """What the journal holds of these types, in order."""
         return [m async for r in self.log.read(0, follow=False) for m in r.messages if not types or m.type in types]
 
+    async def settled(self) -> int:
+        """The position up to which everything is decided; nothing follows from it any more."""
+        last = -1
+        while last != await self.log.last():
+            last = await self.log.last()
+            for controller in self.hub.controllers.values():
+                await controller.settled(last)
+        return last
+
 
 Start = Callable[..., Awaitable[Running]]
 
@@ -98,6 +107,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         hub = Hub(settings, clock=StoppedClock(), log=kept)
         await hub.start()
         made.append(Running(hub, kept, aiohttp.ClientSession()))
+        await made[-1].settled()
         return made[-1]
 
     yield _start

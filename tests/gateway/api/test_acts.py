@@ -8,6 +8,7 @@ from core.messages import Physical, compose
 from core.messages.station import ConnectorStatusChanged, StationConnected
 from gateway.settings.models import User
 from tests.gateway.api.conftest import NOW, Running, Start
+from tests.waiting import until
 
 
 async def test_a_departure_by_hand_is_an_import_like_any_other(running: Running) -> None:
@@ -116,8 +117,7 @@ async def test_a_station_is_let_in_with_a_password_and_no_power_of_its_own(runni
     body = {"station": "CP-77", "site": "depot", "node": "P1", "connectors_kw": [90, 90]}
     status, told, _ = await running.ask("POST", "/stations", body)
     assert (status, told["station"], told["safe_kw"], told["connectors_kw"]) == (200, "CP-77", 0.0, [90, 90])
-    known = running.hub.feed.directory.station("CP-77")
-    assert known is not None
+    known = await until(lambda: running.hub.feed.directory.station("CP-77"))
     assert running.hub.secrets.get(known.credential)
     status, told, _ = await running.ask("POST", "/stations", body)
     assert (status, told["type"]) == (409, "urn:busbar:problem:station-known")

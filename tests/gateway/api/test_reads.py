@@ -96,11 +96,7 @@ async def evening(running: Running) -> Running:
 
 async def settle(running: Running) -> int:
     """The position up to which everything is decided and read."""
-    controller = running.hub.controllers["depot"]
-    last = 0
-    while last != await running.log.last():
-        last = await running.log.last()
-        await controller.settled(last)
+    last = await running.settled()
     assert await running.hub.api.models.reached(last, GENEROUS_S)
     return last
 

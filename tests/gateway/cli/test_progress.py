@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cli import progress
 from gateway.cli.progress import working
+from tests.waiting import GENEROUS_S
 
 
 class Screen(io.StringIO):
@@ -31,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_terminal_is_told_what_takes_long_and_the_line_is_gone_at_the_end() -> None:
     screen = Screen(terminal=True)
     with working("replay of the journal", screen):
-        end = time.monotonic() + 10
+        end = time.monotonic() + GENEROUS_S
         while "replay of the journal ... 0 s" not in screen.getvalue() and time.monotonic() < end:
             time.sleep(0.005)
     assert "replay of the journal ... 0 s" in screen.getvalue()

@@ -15,6 +15,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.gateway.cli.conftest import Cli
+from tests.waiting import GENEROUS_S, until
 
 FREE = {
     "BUSBAR__HTTP__0__PORT": "0",
@@ -29,14 +30,12 @@ async def serving(config: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proces
     env = os.environ | FREE
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=env, stderr=asyncio.subprocess.PIPE)
     try:
-        async with asyncio.timeout(60):
-            while not note.exists() and process.returncode is None:
-                await asyncio.sleep(0.05)
+        await until(lambda: note.exists() or process.returncode is not None)
         yield process, json.loads(note.read_text())
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        _, said = await asyncio.wait_for(process.communicate(), 30)
+        _, said = await asyncio.wait_for(process.communicate(), GENEROUS_S)
         (config.parent / "serve.log").write_bytes(said)
 
 
@@ -57,7 +56,7 @@ async def test_a_first_configuration_serves_stops_when_told_and_starts_again(cli
             async with http.ws_connect(told["url"][0], headers=login, protocols=["ocpp2.0.1"]) as socket:
                 boot = {"reason": "PowerUp", "chargingStation": {"model": "m", "vendorName": "v"}}
                 await socket.send_json([2, "1", "BootNotification", boot])
-                answer = await socket.receive_json(timeout=10)
+                answer = await socket.receive_json(timeout=GENEROUS_S)
                 assert (answer[:2], answer[2]["status"]) == ([3, "1"], "Accepted")
         assert process.returncode == 0
         assert not (tmp_path / "depot" / "data" / "hub.json").exists()
@@ -73,7 +72,7 @@ async def test_a_second_hub_on_the_same_data_is_refused_and_says_why(cli: Cli, t
         second = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, env=os.environ | FREE, stderr=asyncio.subprocess.PIPE
         )
-        _, told = await asyncio.wait_for(second.communicate(), 60)
+        _, told = await asyncio.wait_for(second.communicate(), GENEROUS_S)
         assert second.returncode == 3
         assert b"; next: use that hub, or stop it" in told
         assert b"Traceback" not in told
@@ -86,7 +85,7 @@ async def test_a_port_that_somebody_has_is_named_and_doctor_is_the_next_step(cli
         env = os.environ | FREE | {"BUSBAR__HTTP__0__PORT": str(taken.getsockname()[1])}
         arguments = ["-m", "gateway.cli.main", "serve", "--config", str(config)]
         hub = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=env, stderr=asyncio.subprocess.PIPE)
-        _, told = await asyncio.wait_for(hub.communicate(), 60)
+        _, told = await asyncio.wait_for(hub.communicate(), GENEROUS_S)
     last = told.decode().splitlines()[-1]
     assert hub.returncode == 3
     assert env["BUSBAR__HTTP__0__PORT"] in last

@@ -100,7 +100,7 @@ async def test_each_message_appears_on_the_live_stream(tmp_path: Path) -> None:
     writer = await opened.log.writer("depot", "gw-1", 1)
     await writer.append([message("a"), message("b")])
     await split(opened, tmp_path, 1)
-    got = [await heard.next_msg(2) for _ in range(2)]
+    got = [await heard.next_msg(GENEROUS_S) for _ in range(2)]
     assert [(m.headers or {})["ce-id"] for m in got] == ["a", "b"]
     assert got[1].subject == "evidence.ocpp.depot.CP=2001"
     await opened.close()

@@ -22,7 +22,7 @@ from core.messages.vehicle import VehicleIdentified, VehicleRead
 from gateway.journal.memory import MemoryLog
 from gateway.readmodels import ReadModels, models, queries
 from gateway.readmodels.queries import Asked
-from tests.waiting import GENEROUS_S
+from tests.waiting import GENEROUS_S, until
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
 BAY = Physical(station="CP-1", evse=1, connector=1)
@@ -325,7 +325,7 @@ async def test_who_waits_ends_the_gathering(tmp_path: Path) -> None:
         record = await log.get(position.seq)
         assert record is not None
         rows.take(record)
-        await asyncio.sleep(0.01)
+        await until(lambda: rows.seq)
     assert rows.seq < len(EVENING)
     assert await rows.reached(len(EVENING), GENEROUS_S)
     await rows.close()
