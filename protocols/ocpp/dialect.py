@@ -187,6 +187,17 @@ class Version:
         handler = self._handlers.get(action)
         return handler(payload, hearing) if handler else Heard()
 
+    def trigger_boot(self) -> Phrase:
+        """TriggerMessage for a boot (2.0.1: F06)."""
+        return "TriggerMessage", {"requestedMessage": "BootNotification"}
+
+
+def verdict_of(action: str, status: str, for_good: Container[str]) -> tuple[Verdict, str]:
+    """`Accepted` is yes, these are no `for_good`; `Unknown` on a clear means that there is nothing left to clear."""
+    if status in ("Accepted", "RebootRequired") or (action == "ClearChargingProfile" and status == "Unknown"):
+        return "accepted", status
+    return ("not_supported" if status in for_good else "rejected"), status
+
 
 def schedule_of(profile: Profile) -> dict[str, Any]:
     """The members of a ChargingSchedule that both versions spell alike: periods in W from an absolute start."""

@@ -10,8 +10,8 @@ from core.messages.base import Physical, digest
 from core.messages.session import AuthorisationDecided, SessionMetered, session_id
 from core.messages.station import StationBooted
 from core.ports import KnownStation
-from protocols.common.times import Moment, read_time
-from protocols.ocpp.dialect import Doubt, Hearing, Said
+from protocols.common.times import Moment, read_time, write_time
+from protocols.ocpp.dialect import Doubt, Handler, Heard, Hearing, Said
 from protocols.ocpp.readings import Reading, Sampled, merge
 
 MAX_TEXT = 255
@@ -59,9 +59,20 @@ def place(
     return Physical(station=station.id, evse=evse or None, connector=connector or None, session=session)
 
 
-def booted(hearing: Hearing, body: StationBooted) -> Said:
-    """A boot, fresh as long as its station may be silent."""
-    return Said(body, hearing.now, place(hearing.station, None), hearing.call, station_fresh(hearing))
+def booted(hearing: Hearing, body: StationBooted) -> Heard:
+    """A boot is accepted, and fresh as long as its station may be silent."""
+    answer = {"currentTime": write_time(hearing.now), "interval": hearing.heartbeat_s, "status": "Accepted"}
+    return Heard(answer, (Said(body, hearing.now, place(hearing.station, None), hearing.call, station_fresh(hearing)),))
+
+
+def heartbeat(payload: dict[str, Any], hearing: Hearing) -> Heard:
+    """A heartbeat is answered with our time."""
+    return Heard({"currentTime": write_time(hearing.now)})
+
+
+def always(status: str) -> Handler:
+    """The handler of a request that gets this answer whatever it says."""
+    return lambda payload, hearing: Heard({"status": status})
 
 
 def decided(hearing: Hearing, token: str) -> tuple[bool, Said]:

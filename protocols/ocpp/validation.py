@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources.abc import Traversable
+from importlib.resources import files
 from typing import Any
 
 import fastjsonschema
@@ -32,21 +32,11 @@ class Flaw:
 
 
 class Schemas:
-    """The schemas of one protocol version; `folder` holds the files, `request` is the pattern of a request's file name."""
+    """The schemas of one protocol version, as `package` ships them; `request` is the pattern of a request's file name."""
 
-    def __init__(self, folder: Callable[[], Traversable], request: str) -> None:
-        self._folder = folder
-        self._request = request
+    def __init__(self, package: str, request: str) -> None:
+        self._package, self._request = package, request
         self._compiled: dict[tuple[str, bool], Callable[[Any], Any]] = {}
-        self._actions: frozenset[str] | None = None
-
-    def knows(self, action: str) -> bool:
-        """Whether this version has the action at all."""
-        if self._actions is None:
-            ending = f"{self._request.format('')}.json"
-            names = {f.name for f in self._folder().iterdir() if not f.name.endswith("Response.json")}
-            self._actions = frozenset(n.removesuffix(ending) for n in names if n.endswith(ending))
-        return action in self._actions
 
     def request(self, action: str, payload: dict[str, Any]) -> Flaw | None:
         """What is wrong with an incoming request; unknown members and over-long strings alone are not fatal."""
@@ -75,7 +65,7 @@ class Schemas:
 
     def _check(self, name: str, lenient: bool) -> Callable[[Any], Any]:
         if (name, lenient) not in self._compiled:
-            schema = json.loads(self._folder().joinpath(f"{name}.json").read_text("utf-8-sig"))
+            schema = json.loads(files(self._package).joinpath("schemas", f"{name}.json").read_text("utf-8-sig"))
             body = _lenient(schema) if lenient else schema
             compiled: Callable[[Any], Any] = partial(
                 fastjsonschema.compile(body, use_default=False, use_formats=False), name_prefix="payload"

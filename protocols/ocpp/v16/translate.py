@@ -8,7 +8,7 @@ from typing import Any, cast
 from core.messages.session import SessionEnded, SessionStarted, SessionUpdated
 from core.messages.station import ChargingState, ConnectorStatusChanged, StationBooted
 from core.ports import KnownStation
-from protocols.common.times import Moment, write_time
+from protocols.common.times import Moment
 from protocols.ocpp.dialect import (
     Composite,
     Doubt,
@@ -22,11 +22,14 @@ from protocols.ocpp.dialect import (
     Verdict,
     Version,
     schedule_of,
+    verdict_of,
 )
 from protocols.ocpp.facts import (
+    always,
     booted,
     decided,
     edge_register,
+    heartbeat,
     integer,
     metered,
     moment,
@@ -65,11 +68,8 @@ class V16(Version):
         return wire.CODES.get(fault, fault)
 
     def verdict(self, action: str, payload: dict[str, Any]) -> tuple[Verdict, str]:
-        """`Accepted` is yes; `NotSupported` is no for good; `Unknown` on a clear means that there is nothing left to clear."""
-        status = str(payload.get("status", ""))[:40]
-        if status in ("Accepted", "RebootRequired") or (action == "ClearChargingProfile" and status == "Unknown"):
-            return "accepted", status
-        return ("not_supported" if status in ("NotSupported", "NotImplemented") else "rejected"), status
+        """By the answer's status."""
+        return verdict_of(action, str(payload.get("status", ""))[:40], ("NotSupported", "NotImplemented"))
 
     def set_profile(self, station: KnownStation, profile: Profile) -> Phrase:
         """SetChargingProfile.req (1.6 section 6.43)."""
@@ -106,10 +106,6 @@ class V16(Version):
     def stop(self, transaction: str) -> Phrase:
         """RemoteStopTransaction.req."""
         return "RemoteStopTransaction", {"transactionId": int(transaction)}
-
-    def trigger_boot(self) -> Phrase:
-        """TriggerMessage.req for a boot."""
-        return "TriggerMessage", {"requestedMessage": "BootNotification"}
 
     def trigger_status(self, station: KnownStation, evse: int, connector: int) -> Phrase:
         """TriggerMessage.req for a status."""
@@ -149,12 +145,7 @@ def _boot(payload: dict[str, Any], hearing: Hearing) -> Heard:
         serial=text(payload, "chargePointSerialNumber") or text(payload, "chargeBoxSerialNumber") or "",
         firmware=text(payload, "firmwareVersion") or "",
     )
-    answer = {"currentTime": write_time(hearing.now), "interval": hearing.heartbeat_s, "status": "Accepted"}
-    return Heard(answer, (booted(hearing, body),))
-
-
-def _heartbeat(payload: dict[str, Any], hearing: Hearing) -> Heard:
-    return Heard({"currentTime": write_time(hearing.now)})
+    return booted(hearing, body)
 
 
 def _status(payload: dict[str, Any], hearing: Hearing) -> Heard:
@@ -277,15 +268,11 @@ def _sampled(item: dict[str, Any]) -> Sampled:
     )
 
 
-def _data_transfer(payload: dict[str, Any], hearing: Hearing) -> Heard:
-    return Heard({"status": "UnknownVendorId"})
-
-
 _HANDLERS: dict[str, Handler] = {
     "Authorize": _authorize,
     "BootNotification": _boot,
-    "DataTransfer": _data_transfer,
-    "Heartbeat": _heartbeat,
+    "DataTransfer": always("UnknownVendorId"),
+    "Heartbeat": heartbeat,
     "MeterValues": _meter_values,
     "StartTransaction": _start,
     "StatusNotification": _status,

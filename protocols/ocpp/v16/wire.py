@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-
 from protocols.ocpp.rpc import Fault
 from protocols.ocpp.validation import Schemas
 
@@ -52,10 +49,6 @@ STATES = {
 PURPOSES = {"max": "ChargePointMaxProfile", "default": "TxDefaultProfile", "transaction": "TxProfile"}
 
 
-def _folder() -> Traversable:
-    return files("ocpp.v16") / "schemas"
-
-
 def schemas() -> Schemas:
     """The shipped schemas of this version, compiled on first use."""
-    return Schemas(_folder, "{}")
+    return Schemas("ocpp.v16", "{}")

@@ -8,7 +8,7 @@ from core.messages.base import Physical
 from core.messages.session import SessionEnded, SessionStarted, SessionUpdated
 from core.messages.station import ChargingState, ConnectorStatusChanged, StationBooted
 from core.ports import KnownStation
-from protocols.common.times import Moment, write_time
+from protocols.common.times import Moment
 from protocols.ocpp.dialect import (
     Composite,
     Doubt,
@@ -21,11 +21,14 @@ from protocols.ocpp.dialect import (
     Verdict,
     Version,
     schedule_of,
+    verdict_of,
 )
 from protocols.ocpp.facts import (
+    always,
     booted,
     decided,
     edge_register,
+    heartbeat,
     integer,
     metered,
     moment,
@@ -58,14 +61,11 @@ class V201(Version):
         return fault
 
     def verdict(self, action: str, payload: dict[str, Any]) -> tuple[Verdict, str]:
-        """`Accepted` is yes; `NotSupported` is no for good; `Unknown` on a clear means that there is nothing left to clear."""
+        """By the answer's status, or that of the first variable."""
         results = parts(payload, "setVariableResult")
         first = results[0].get("attributeStatus", "") if results and isinstance(results[0], dict) else ""
         status = str(payload.get("status", first))[:40]
-        if status in ("Accepted", "RebootRequired") or (action == "ClearChargingProfile" and status == "Unknown"):
-            return "accepted", status
-        refused = status in ("NotSupported", "NotImplemented", "UnknownComponent", "UnknownVariable")
-        return ("not_supported" if refused else "rejected"), status
+        return verdict_of(action, status, ("NotSupported", "NotImplemented", "UnknownComponent", "UnknownVariable"))
 
     def set_profile(self, station: KnownStation, profile: Profile) -> Phrase:
         """SetChargingProfileRequest (K01)."""
@@ -103,10 +103,6 @@ class V201(Version):
         """RequestStopTransactionRequest (F03)."""
         return "RequestStopTransaction", {"transactionId": transaction}
 
-    def trigger_boot(self) -> Phrase:
-        """TriggerMessageRequest for a boot (F06)."""
-        return "TriggerMessage", {"requestedMessage": "BootNotification"}
-
     def trigger_status(self, station: KnownStation, evse: int, connector: int) -> Phrase:
         """TriggerMessageRequest for a status (F06)."""
         return "TriggerMessage", {
@@ -135,12 +131,7 @@ def _boot(payload: dict[str, Any], hearing: Hearing) -> Heard:
         firmware=text(station, "firmwareVersion") or "",
         reason=text(payload, "reason") or "",
     )
-    answer = {"currentTime": write_time(hearing.now), "interval": hearing.heartbeat_s, "status": "Accepted"}
-    return Heard(answer, (booted(hearing, body),))
-
-
-def _heartbeat(payload: dict[str, Any], hearing: Hearing) -> Heard:
-    return Heard({"currentTime": write_time(hearing.now)})
+    return booted(hearing, body)
 
 
 def _status(payload: dict[str, Any], hearing: Hearing) -> Heard:
@@ -309,26 +300,14 @@ def _sampled(item: dict[str, Any]) -> Sampled:
     )
 
 
-def _data_transfer(payload: dict[str, Any], hearing: Hearing) -> Heard:
-    return Heard({"status": "UnknownVendorId"})
-
-
-def _charging_needs(payload: dict[str, Any], hearing: Hearing) -> Heard:
-    return Heard({"status": "Processing"})
-
-
-def _charging_schedule(payload: dict[str, Any], hearing: Hearing) -> Heard:
-    return Heard({"status": "Accepted"})
-
-
 _HANDLERS: dict[str, Handler] = {
     "Authorize": _authorize,
     "BootNotification": _boot,
-    "DataTransfer": _data_transfer,
-    "Heartbeat": _heartbeat,
+    "DataTransfer": always("UnknownVendorId"),
+    "Heartbeat": heartbeat,
     "MeterValues": _meter_values,
-    "NotifyEVChargingNeeds": _charging_needs,
-    "NotifyEVChargingSchedule": _charging_schedule,
+    "NotifyEVChargingNeeds": always("Processing"),
+    "NotifyEVChargingSchedule": always("Accepted"),
     "StatusNotification": _status,
     "TransactionEvent": _transaction_event,
 }

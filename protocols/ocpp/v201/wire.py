@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-
 from protocols.ocpp.validation import Schemas
 
 SUBPROTOCOL = "ocpp2.0.1"
@@ -63,10 +60,6 @@ STATES = {
 PURPOSES = {"max": "ChargingStationMaxProfile", "default": "TxDefaultProfile", "transaction": "TxProfile"}
 
 
-def _folder() -> Traversable:
-    return files("ocpp.v201") / "schemas"
-
-
 def schemas() -> Schemas:
     """The shipped schemas of this version, compiled on first use."""
-    return Schemas(_folder, "{}Request")
+    return Schemas("ocpp.v201", "{}Request")
