@@ -91,8 +91,6 @@ class KnownStation:
     connectors: tuple[Connector, ...]
     safe_kw: float
     credential: str
-    heartbeat_s: int = 300
-    meter_interval_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -73,6 +74,11 @@ def _repeated(local: datetime) -> bool:
     first, second = local.replace(fold=0), local.replace(fold=1)
     before, after = first.utcoffset(), second.utcoffset()
     return before is not None and after is not None and before > after
+
+
+def typed(name: str) -> str:
+    """A name as it is typed into a shell: whoever copies a command copies one word, whatever a stranger calls himself."""
+    return shlex.quote("".join(letter if letter.isprintable() else UNKNOWN for letter in name))
 
 
 def listed(items: tuple[str, ...] | list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from core.messages.words import typed
 from core.site import SiteState
 from gateway.ceilings import ceilings
 from gateway.readmodels.rows import Doc, stamp
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from gateway.api.reads import Reads
 
 NOT_CONNECTED = ("{station} is not connected since {since}.", "look at its power and network; see its last frames.")
-NEVER = ("{station} has never connected.", "`busbar connect ocpp {station}` says what to type into it.")
+NEVER = ("{station} has never connected.", "`busbar connect ocpp {typed}` says what to type into it.")
 NOT_PLACED = ("{station} has no place in the site's tree of limits, so it gets 0 kW.", "give it a node.")
 BAD_STATUS = ("A connector of {station} is {status}.", "see what it says under `detail`; restart it if it stays.")
-BAD_COMMAND = ("The last limit for {station} was {step}.", "see its last frames: `busbar trace {station}`.")
+BAD_COMMAND = ("The last limit for {station} was {step}.", "see its last frames: `busbar trace {typed}`.")
 NO_SOC = ("No state of charge of {vehicle} is known.", "read the dashboard and post it, or let its charger send it.")
 
 
@@ -99,6 +100,7 @@ def _trouble(row: Doc) -> Doc:
     else:
         return {"ok": True, "reason": None, "next": None}
     values = {name: row.get(name) for name in ("station", "since", "status")} | {"step": command.get("step")}
+    values["typed"] = typed(row["station"])
     return {"ok": False, "reason": words[0].format(**values), "next": words[1].format(**values)}
 
 

@@ -13,6 +13,7 @@ from itertools import count
 
 from core.messages import Physical, compose, identify
 from core.messages.station import StationKnocked
+from core.messages.words import typed
 from core.ports import HUB, NotStored, Ports
 
 log = logging.getLogger(__name__)
@@ -98,8 +99,9 @@ class Knocks:
         now, times = self._ports.clock.now(), entry.times
         entry.times, entry.stated = 0, now
         self._recent.append(now)
-        step = NEXT[key[1]] % key[0]
-        log.warning("%r from %s was refused %d times: %s; next: %s", key[0], entry.address, times, key[1], step)
+        step = NEXT[key[1]] % typed(key[0])
+        often = "once" if times == 1 else f"{times} times"
+        log.warning("%r from %s was refused %s: %s; next: %s", key[0], entry.address, often, key[1], step)
         body = StationKnocked(reason=key[1], versions=entry.versions, address=entry.address, times=times)
         number = next(self._numbers)
         message = compose(

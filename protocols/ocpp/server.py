@@ -88,11 +88,17 @@ class Door:
         return None
 
     def version(self, socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        """The best version that both know; None completes the handshake without one, and the handler closes."""
-        request = socket.request
-        pinned = self._pinned(identity(request.path) or "") if request else None
-        order = [pinned] if pinned else self._order
-        return next((Subprotocol(name) for name in order if name in offered), None)
+        """The best version that both know, first the one that the station was seen to speak.
+
+        None completes the handshake without one, and the handler closes.
+        """
+        name = identity(socket.request.path) if socket.request else None
+        pinned = self._pinned(name or "")
+        found = next((Subprotocol(known) for known in (pinned, *self._order) if known and known in offered), None)
+        if found is None and name is not None:
+            self._ports.report("stations_refused", {"protocol": "ocpp", "reason": "version_refused"})
+            self._knocks.knock(name, "version_refused", tuple(v[:32] for v in offered[:8]), _address(socket))
+        return found
 
     def _authentic(self, known: KnownStation, request: Request) -> bool:
         given = password(request.headers.get("Authorization"), known.id)

@@ -75,10 +75,10 @@ class Settings(_Model):
         10, description="A station that neither boots nor says anything is asked to boot after so long."
     )
     heartbeat_s: Annotated[int, Field(ge=10)] = Field(
-        300, description="Heartbeat interval, unless the station has its own."
+        300, description="Heartbeat interval that a boot is answered with, seconds."
     )
     meter_interval_s: Annotated[int, Field(ge=1)] = Field(
-        60, description="Meter interval, unless the station has its own."
+        60, description="Interval of meter values that stations are set to, seconds."
     )
     ping_s: Annotated[float, Field(gt=0)] = Field(45, description="WebSocket ping interval (wall time).")
     frames_per_s: Annotated[float, Field(gt=0)] = Field(20, description="Sustained frames per station and second.")

@@ -73,12 +73,12 @@ class Station:
     @property
     def heartbeat_s(self) -> int:
         """The interval that its boot is answered with."""
-        return self.known.heartbeat_s or self.settings.heartbeat_s
+        return self.settings.heartbeat_s
 
     @property
     def meter_interval_s(self) -> int:
         """The interval that its meter values shall come at."""
-        return self.known.meter_interval_s or self.settings.meter_interval_s
+        return self.settings.meter_interval_s
 
     def update(self, known: KnownStation) -> None:
         """Its configuration as of now; it may change by a reload."""

@@ -11,6 +11,7 @@ from core.messages import words
 
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_COMMAND_OR_SLOT = re.compile(rf"`[^`]*`|{_SLOT.pattern}")
 
 
 def names(template: str) -> frozenset[str]:
@@ -29,7 +30,7 @@ def given(params: Mapping[str, Any], name: str) -> bool:
 
 
 def fill(template: str, params: Mapping[str, Any], zone: str, now: datetime | None) -> str:
-    """The text with its values in words; never raises."""
+    """The text with its values in words, those of a command as they are typed into a shell; never raises."""
 
     def optional(part: re.Match[str]) -> str:
         return part[1] if all(given(params, name) for name in names(part[1])) else ""
@@ -37,7 +38,13 @@ def fill(template: str, params: Mapping[str, Any], zone: str, now: datetime | No
     def slot(match: re.Match[str]) -> str:
         return _value(match[1], params.get(match[1]), match[2] or "", zone, now)
 
-    return _SLOT.sub(slot, _PART.sub(optional, template))
+    def argument(match: re.Match[str]) -> str:
+        return words.typed(slot(match)) if given(params, match[1]) else words.UNKNOWN
+
+    def either(match: re.Match[str]) -> str:
+        return _SLOT.sub(argument, match[0]) if match[0].startswith("`") else slot(match)
+
+    return _COMMAND_OR_SLOT.sub(either, _PART.sub(optional, template))
 
 
 def _value(name: str, value: Any, spec: str, zone: str, now: datetime | None) -> str:

@@ -105,6 +105,15 @@ def test_a_missing_number_outside_an_optional_part_is_a_question_mark():
     assert sentence("soc_stale", {"vehicle": "BUS-1"}, zone=ZONE) == "No state of charge of BUS-1 since ?."
 
 
+def test_a_value_within_a_command_is_one_word_of_a_shell_whoever_named_it() -> None:
+    said = next_step("station_unknown", {"station": "a b; reboot {station} `x`"}, zone="UTC")
+    assert said == "`busbar connect ocpp 'a b; reboot {station} `x`' --accept` if it is yours."
+    assert next_step("station_unknown", {"station": "CP-07"}, zone="UTC").startswith(
+        "`busbar connect ocpp CP-07 --accept`"
+    )
+    assert sentence("station_unknown", {"station": "a b"}, zone="UTC") == "A station that nobody declared knocked: a b."
+
+
 def test_zero_is_a_number_and_never_missing():
     assert "limit of 0\u00a0kW" in sentence(
         "limit_exceeded", {"node": "grid", "over_kw": 14.2, "limit_kw": 0.0}, zone=ZONE

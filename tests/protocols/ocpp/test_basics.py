@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.protocols.ocpp.conftest import Hub
+from protocols.ocpp.adapter import OcppAdapter
+from tests.protocols.ocpp.conftest import Hub, settings
+from tests.protocols.ocpp.peer import Peer, Profiles
+from tests.protocols.ports import World
+from tests.waiting import until
 
 BOTH = pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp1.6"])
 
@@ -39,6 +43,21 @@ async def test_a_heartbeat_leaves_no_frame_and_one_sign_of_life_a_minute(hub: Hu
     await peer.call("Heartbeat", {})
     assert len(hub.world.journal.of("station.seen")) == 2
     await peer.close()
+
+
+@BOTH
+async def test_the_intervals_of_the_settings_are_those_that_a_station_is_told(world: World, version: str) -> None:
+    adapter = OcppAdapter(settings(heartbeat_s=30, meter_interval_s=7))
+    await adapter.start(world.ports)
+    profiles = Profiles(version)
+    peer = await Peer.open(adapter.health().listening[0], "CP1", version=version, answer=profiles)
+    assert (await peer.boot())["interval"] == 30
+    action, where = ("SetVariables", "attributeValue") if version == "ocpp2.0.1" else ("ChangeConfiguration", "value")
+    await until(lambda: bool(profiles.of(action)))
+    [told] = profiles.of(action)
+    assert told.get("setVariableData", [told])[0][where] == "7"
+    await peer.close()
+    await adapter.stop()
 
 
 @pytest.mark.parametrize(

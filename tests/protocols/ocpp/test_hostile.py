@@ -101,6 +101,20 @@ async def test_a_version_that_nobody_shares_is_closed_after_the_handshake(hub: H
         peer = await hub.peer(version="ocpp9.9")
         await peer.raw('[2,"1","Heartbeat",{}]', within=0.5)
     assert not hub.world.journal.of("station.connected")
+    [fact] = await hub.world.journal.until("station.knocked")
+    assert (fact.at.station, fact.body.reason, fact.body.versions) == ("CP1", "version_refused", ("ocpp9.9",))
+
+
+async def test_a_strangers_name_brings_no_line_of_its_own_into_the_log_and_no_command_of_its_own_into_a_shell(
+    hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InvalidStatus):
+        await hub.peer("X", path="/ocpp/x;reboot%0A%1B[31m2026%20ERROR")
+    await hub.world.journal.until("station.knocked")
+    [line] = [r.getMessage() for r in caplog.records if r.name.endswith("knocks")]
+    assert line.isprintable()
+    assert "refused once" in line
+    assert "connect ocpp 'x;reboot??[31m2026 ERROR' --accept" in line
 
 
 FRAMES_201 = [
@@ -320,6 +334,17 @@ async def test_a_1_6_station_on_a_2_0_1_connection_is_closed_and_next_time_gets_
     await asyncio.wait_for(peer.socket.wait_closed(), GENEROUS_S)
     assert peer.socket.close_code == 1002
     again = await hub.peer(version="ocpp1.6")
+    assert (await again.boot())["status"] == "Accepted"
+    await again.close()
+
+
+async def test_a_station_that_booted_once_in_the_other_version_is_not_locked_out(hub: Hub) -> None:
+    peer = await hub.peer(version="ocpp1.6")
+    wrong = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}
+    await peer.raw(json.dumps([2, "1", "BootNotification", wrong]))
+    await asyncio.wait_for(peer.socket.wait_closed(), GENEROUS_S)
+    again = await hub.peer(version="ocpp1.6")
+    assert again.socket.subprotocol == "ocpp1.6"
     assert (await again.boot())["status"] == "Accepted"
     await again.close()
 
