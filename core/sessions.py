@@ -10,6 +10,7 @@ from typing import Any
 
 from immutables import Map
 
+from core.access import normal
 from core.messages import Message
 from core.messages.commercial import RecordPriced
 from core.messages.session import SessionEnded, SessionMetered, SessionStarted, SessionUpdated, session_id
@@ -50,6 +51,10 @@ class Session:
     points: tuple[MeterPoint, ...] = ()
     adopted: bool = False
     """Opened by meter values because its start never came."""
+    told: datetime | None = None
+    """When its end was heard of: what a station kept while it was offline comes long after it happened."""
+    contested: bool = False
+    """Evidence disagreed which vehicle it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +228,9 @@ def _run(state: Sessions, session: Session, message: Message, charging: Charging
     if session.ended is not None or session.evse is None:
         return state
     plug = _plugged(_plug(state, session.station, session.evse), message)
+    if session.vehicle is None and plug.vehicle is not None and _of_one_card(session, plug):
+        session = replace(session, vehicle=plug.vehicle)
+        state = _with_session(state, session)
     return _with_plug(
         state,
         replace(
@@ -234,6 +242,11 @@ def _run(state: Sessions, session: Session, message: Message, charging: Charging
             charging_state=charging or plug.charging_state,
         ),
     )
+
+
+def _of_one_card(session: Session, plug: Plug) -> bool:
+    """Whether nothing says that another vehicle stands there now: then what is known of the plug-in holds for its next session."""
+    return None in (session.token, plug.token) or normal(str(session.token)) == normal(str(plug.token))
 
 
 def _adopt(state: Sessions, message: Message, transaction: str) -> tuple[Sessions, Session | None]:
@@ -308,7 +321,7 @@ def _ended(state: Sessions, message: Message, body: SessionEnded) -> Sessions:
     state, session = _adopt(state, message, body.transaction)
     if session is None or session.ended is not None:
         return state
-    state = _with_session(state, replace(session, ended=message.time, ended_by=message.id, end_wh=body.meter_wh))
+    state = _with_session(state, _over(session, message, body.meter_wh))
     if session.evse is None:
         return state
     plug = _plug(state, session.station, session.evse)
@@ -318,13 +331,18 @@ def _ended(state: Sessions, message: Message, body: SessionEnded) -> Sessions:
     return _with_plug(state, replace(idle, ended=message.time, charging_state="idle"))
 
 
+def _over(session: Session, message: Message, end_wh: float | None) -> Session:
+    return replace(session, ended=message.time, ended_by=message.id, end_wh=end_wh, told=message.recorded)
+
+
 def _identified(state: Sessions, message: Message, body: VehicleIdentified) -> Sessions:
     station, evse = message.at.station, message.at.evse
     if station is None or evse is None:
         return state
     plug = _plug(state, station, evse)
     if plug.session is not None and plug.session in state.sessions:
-        state = _with_session(state, replace(state.sessions[plug.session], vehicle=body.vehicle))
+        session = state.sessions[plug.session]
+        state = _with_session(state, replace(session, vehicle=body.vehicle, contested=body.by == "conflict"))
     last = body.vehicle or plug.last_vehicle
     return _with_plug(state, replace(plug, vehicle=body.vehicle, identified_by=message.id, last_vehicle=last))
 

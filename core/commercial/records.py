@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from immutables import Map
 
+from core.access import vehicle_of
 from core.commercial.pricing import UNASSIGNED, price
 from core.messages import Message, Physical
 from core.messages.commercial import RecordPriced
@@ -46,6 +47,7 @@ def decide(
         due = _due(session)
         if name in state.priced or due is None or now < due:
             continue
+        session = _with_payer(session, config)
         body = price(session, config.tariff, config.zone, cost_centre(session.vehicle, config))
         scribe.write(body, at=_at(session), causes=_causes(session, state.configured_by))
 
@@ -61,12 +63,19 @@ def cost_centre(vehicle: str | None, config: SiteConfig) -> str:
     return next((v.cost_centre for v in config.vehicles if v.id == vehicle), UNASSIGNED)
 
 
+def _with_payer(session: Session, config: SiteConfig) -> Session:
+    """The session of a vehicle that was never seen at its plug (all of it was told later) is its card's."""
+    if session.vehicle is not None or session.token is None or session.contested:
+        return session
+    return replace(session, vehicle=vehicle_of(session.token, config))
+
+
 def _due(session: Session) -> datetime | None:
     """When the record is due; None while the session runs."""
     if session.ended is None:
         return None
     whole = session.begin_wh is not None and session.end_wh is not None
-    return session.ended if whole else session.ended + LATE_SAMPLES
+    return session.ended if whole else max(session.ended, session.told or session.ended) + LATE_SAMPLES
 
 
 def _at(session: Session) -> Physical:

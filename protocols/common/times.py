@@ -19,14 +19,14 @@ class Moment:
     quality: Literal["stated", "assumed", "receipt"]
 
 
-def read_time(raw: object, received: datetime) -> Moment:
-    """The moment that `raw` states; the time of receipt where it is missing, unreadable, before 2020 or a day ahead."""
+def read_time(raw: object, received: datetime, ahead: timedelta = AHEAD) -> Moment:
+    """The moment that `raw` states; the time of receipt where it is missing, unreadable, before 2020 or too far ahead."""
     try:
         stated = datetime.fromisoformat(raw.strip()) if isinstance(raw, str) else None
         aware = stated and (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         stated = aware = None
-    if stated is None or aware is None or not EARLIEST <= aware <= received + AHEAD:
+    if stated is None or aware is None or not EARLIEST <= aware <= received + ahead:
         return Moment(received, "receipt")
     return Moment(aware, "stated" if stated.tzinfo else "assumed")
 

@@ -15,6 +15,11 @@ from protocols.ocpp.dialect import Doubt, Handler, Heard, Hearing, Said
 from protocols.ocpp.readings import Reading, Sampled, merge
 
 MAX_TEXT = 255
+FAST = timedelta(minutes=5)
+"""Nothing happens after it was told: a station's clock that is further ahead is wrong, as with telemetry.
+
+Else its readings would stand before all later ones from the moment when its clock is set.
+"""
 
 
 def text(data: dict[str, Any], name: str) -> str | None:
@@ -45,7 +50,7 @@ def parts(data: dict[str, Any], name: str) -> list[Any]:
 
 def moment(data: dict[str, Any], hearing: Hearing, doubts: list[Doubt], name: str = "timestamp") -> Moment:
     """When it happened by the frame's own word, else the time of receipt with a doubt."""
-    read = read_time(data.get(name), hearing.now)
+    read = read_time(data.get(name), hearing.now, FAST)
     if read.quality == "receipt" and data.get(name) not in (None, ""):
         doubts.append(Doubt("time_implausible", "the time cannot be meant; the time of receipt stands", data.get(name)))
     return read

@@ -71,6 +71,29 @@ def test_missing_registers_are_waited_for_and_then_the_record_is_incomplete():
     assert run(RecordsState(), early, utc(25, 22))[1] == []
 
 
+def test_registers_of_a_session_that_was_told_late_are_waited_for_from_then_on():
+    told = utc(26, 3)
+    broken = {"CP-07/T1": replace(ENDED, begin_wh=None, told=told)}
+    due = told + timedelta(minutes=15)
+    assert run(RecordsState(), broken, due - timedelta(microseconds=1))[1] == []
+    assert next_deadline(RecordsState(), broken, told) == due
+    whole = {"CP-07/T1": replace(broken["CP-07/T1"], begin_wh=0.0)}
+    assert [m.body.status for m in run(RecordsState(), whole, told)[1]] == ["complete"]
+
+
+def test_a_session_that_nobody_saw_at_its_plug_is_its_cards_unless_evidence_disagrees():
+    config = CONFIG.model_copy(
+        update={"vehicles": (Vehicle(id="BUS-142", type="12m", cost_centre="line 31", tokens=("04AB",)),)}
+    )
+    for contested, payer in ((False, ("BUS-142", "line 31")), (True, (None, "unassigned"))):
+        scribe = Scribe("depot", 1, utc(25, 22))
+        unseen = replace(ENDED, vehicle=None, token="04ab", contested=contested)
+        decide(RecordsState(), {"CP-07/T1": unseen}, config, utc(25, 22), scribe)
+        [record] = scribe.messages
+        assert (record.body.vehicle, record.body.cost_centre) == payer
+        assert record.at.vehicle == payer[0]
+
+
 def test_the_end_itself_is_the_moment_of_a_whole_session():
     sessions = {"CP-07/T1": ENDED}
     assert next_deadline(RecordsState(), sessions, utc(25, 21)) == utc(25, 22)

@@ -214,6 +214,25 @@ def test_the_identified_vehicle_stands_in_the_session_and_is_remembered_at_the_p
     assert plug(unknown).last_vehicle == "BUS-142"
 
 
+def test_the_next_session_of_a_plug_in_is_the_same_vehicles() -> None:
+    identified = fact(VehicleIdentified(vehicle="BUS-142", by="token"), 1)
+    first = told(fact(STARTED), identified, fact(SessionEnded(transaction="t1"), 60))
+    for again in (SessionStarted(transaction="t2", token="tag "), SessionStarted(transaction="t2")):
+        assert session(fold(first, fact(again, 90)), "t2").vehicle == "BUS-142"
+    other = fold(first, fact(SessionStarted(transaction="t2", token="OTHER"), 90))
+    assert session(other, "t2").vehicle is None
+    unplugged = told(*[fact(STARTED), identified, fact(FREE, 80), fact(SessionStarted(transaction="t2"), 90)])
+    assert session(unplugged, "t2").vehicle is None
+
+
+def test_a_session_knows_when_its_end_was_heard_of_and_that_its_vehicle_is_contested() -> None:
+    late = fact(SessionEnded(transaction="t1", meter_wh=2000.0), 60).model_copy(
+        update={"recorded": START + timedelta(hours=9)}
+    )
+    state = told(fact(STARTED), fact(VehicleIdentified(vehicle=None, by="conflict", candidates=("A", "B")), 1), late)
+    assert (session(state).told, session(state).contested) == (START + timedelta(hours=9), True)
+
+
 def priced(name: str) -> RecordPriced:
     zero = Decimal(0)
     return RecordPriced(

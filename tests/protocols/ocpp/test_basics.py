@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from protocols.ocpp.adapter import OcppAdapter
 from tests.protocols.ocpp.conftest import Hub, settings
-from tests.protocols.ocpp.peer import Peer, Profiles
+from tests.protocols.ocpp.peer import Peer, Profiles, stamp
 from tests.protocols.ports import World
 from tests.waiting import until
 
@@ -134,6 +135,28 @@ async def test_a_2_0_1_transaction_is_told_in_neutral_facts(hub: Hub) -> None:
         "ev_connected",
         0,
     )
+    await peer.close()
+
+
+@BOTH
+async def test_what_a_fast_clock_states_happened_when_it_was_told_and_what_waited_happened_before(
+    hub: Hub, version: str
+) -> None:
+    peer = await hub.peer(version=version)
+    now = hub.world.clock.now()
+    for seconds in (3 * 3600, -3 * 3600, 60):
+        entry = {
+            "timestamp": stamp(now + timedelta(seconds=seconds)),
+            "sampledValue": [{"value": "55", "measurand": "SoC"}],
+        }
+        if version == "ocpp2.0.1":
+            entry["sampledValue"] = [{"value": 55, "measurand": "SoC"}]
+        where = {"evseId": 1} if version == "ocpp2.0.1" else {"connectorId": 1}
+        assert await peer.call("MeterValues", {**where, "meterValue": [entry]}) == {}
+    told = [round((m.time - now).total_seconds(), -1) for m in hub.world.journal.of("session.metered")]
+    assert told == [0, -3 * 3600, 60]
+    [aside] = hub.world.journal.of("evidence.quarantined")
+    assert aside.body.reason == "time_implausible"
     await peer.close()
 
 
