@@ -172,7 +172,11 @@ def lists(reads: Reads) -> list[Endpoint]:
         for path, of in LISTS.items()
     ]
     knocking = Query("knocking", "who asked and is not known", "boolean")
-    frames = (Query("limit", "the newest so many", "integer"), Query("since", "what is newer than this position"))
+    frames = (
+        Query("limit", "the newest so many, at most 1000", "integer"),
+        Query("since", "what is newer than this position"),
+        Query("before", "what is older than this position"),
+    )
     window = (Query("site", "the site; may be left out where there is one"), Query("from", "begin"), Query("to", "end"))
     single: list[tuple[str, Handler, str, Sequence[Query]]] = [
         ("/stations", reads.stations, "Stations now, or who knocks.", (*PAGE, knocking)),

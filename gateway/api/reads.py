@@ -180,10 +180,10 @@ class Reads:
     async def frames(self, request: HttpRequest) -> HttpResponse:
         """Frames of a station, oldest first, identifiers shortened."""
         await self.wait(request)
-        since = _position(request.query.get("since"))
+        since, before = (_position(request, name) for name in ("since", "before"))
         limit = whole(request, "limit", 100, 1, MOST)
         rows = []
-        for position in await queries.frames(self.models, request.params["station"], since, limit):
+        for position in await queries.frames(self.models, request.params["station"], since, limit, before):
             message = await self.bodies.at(position)
             body = message.body
             assert isinstance(body, EvidenceReceived | EvidenceSent)
@@ -288,12 +288,13 @@ def _moment(request: HttpRequest, name: str) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _position(text: str | None) -> Position | None:
+def _position(request: HttpRequest, name: str) -> Position | None:
+    text = request.query.get(name)
     if not text:
         return None
     seq, _, index = text.partition(".")
     if not seq.isdigit() or not (index or "0").isdigit() or len(text) > 30:
-        raise Refusal(400, "not-valid", "Not valid", "`since` is no position", "write it as a frame says it: 120.3")
+        raise Refusal(400, "not-valid", "Not valid", f"`{name}` is no position", "write it as a frame says it: 120.3")
     return Position(int(seq), int(index) if index else 10**6)
 
 

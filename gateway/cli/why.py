@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
-from gateway.cli.client import Source, Where, everything, items, need, part, source, station_known, zones
+from gateway.cli.client import Source, Where, items, need, part, source, station_known, zones
 from gateway.cli.errors import NO, CliError
 from gateway.cli.options import examples, hub_options, json_option, print_json
 from gateway.cli.table import cell, moment, table
 
+AT_ONCE = 1000
+"""Frames that the hub gives in one answer."""
 MARKS = (
     "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}\N{BOX DRAWINGS LIGHT HORIZONTAL} ",
     "\N{BOX DRAWINGS LIGHT UP AND RIGHT}\N{BOX DRAWINGS LIGHT HORIZONTAL} ",
@@ -99,7 +101,7 @@ def trace(station: str | None, refused: str | None, follow: bool, at_most: int, 
         raise CliError("which station?", "busbar trace", "name one (`busbar stations`), or --refused PROTOCOL")
     path = f"/stations/{part(station)}/frames"
     with nullcontext(need(where)) if follow else source(where) as hub:
-        rows = everything(hub, path, {"limit": at_most}, at_most)
+        rows = _newest(hub, path, at_most)
         if not rows:
             _nothing(hub, station)
         _print(rows, as_json)
@@ -131,6 +133,18 @@ def _refused(where: Where, protocol: str, id: str | None, at_most: int, as_json:
 def _said(rows: list[dict[str, Any]]) -> list[str]:
     """What the items say beside who and when."""
     return sorted({key for row in rows for key in row} - {"id", "time", "peer"})
+
+
+def _newest(hub: Source, path: str, at_most: int) -> list[dict[str, Any]]:
+    """The newest so many frames, oldest first."""
+    rows: list[dict[str, Any]] = []
+    while len(rows) < at_most:
+        asked = min(at_most - len(rows), AT_ONCE)
+        page = items(hub.get(path, {"limit": asked, "before": rows[0]["position"] if rows else None}))
+        rows = [*page, *rows]
+        if len(page) < asked:
+            break
+    return rows
 
 
 def _nothing(hub: Source, station: str) -> None:

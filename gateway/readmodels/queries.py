@@ -168,11 +168,15 @@ async def first_since(models: ReadModels, site: str, moment: datetime) -> int | 
     return None if found is None else int(found)
 
 
-async def frames(models: ReadModels, peer: str, since: Position | None, limit: int) -> list[Position]:
-    """Records that hold frames of a station, by messages about it; newest `limit`, or what is newer than `since`."""
+async def frames(
+    models: ReadModels, peer: str, since: Position | None, limit: int, before: Position | None = None
+) -> list[Position]:
+    """Places of frames of a station, by messages about it; the newest `limit` (of those before `before`), or what is newer than `since`."""
     query = select(messages.c.seq, messages.c.idx).where(
         messages.c.type.in_(["evidence.received", "evidence.sent"]), messages.c.station == peer
     )
+    if before is not None:
+        query = query.where(tuple_(messages.c.seq, messages.c.idx) < tuple_(before.seq, before.index))
     if since is not None:
         query = query.where(tuple_(messages.c.seq, messages.c.idx) > tuple_(since.seq, since.index))
         query = query.order_by(messages.c.seq, messages.c.idx)

@@ -15,7 +15,10 @@ def _record(rows: Rows, message: Message, body: RecordPriced) -> None:
     doc |= {"energy_kwh": float(body.energy_kwh), "cost": float(body.cost), "from": stamp(body.begins)}
     doc |= {"to": stamp(body.ends), "cost_exact": str(body.cost)}
     if body.status == "incomplete":
-        doc |= words(rows, message, "register_missing", {"session": body.session, "edge": "start or end"})
+        session = rows.get("sessions", body.session) or {}
+        whole = session.get("meter_start_wh") is not None and session.get("meter_end_wh") is not None
+        code = "register_fell" if whole and not session.get("adopted") else "register_missing"
+        doc |= words(rows, message, code, {"session": body.session, "edge": "start or end"})
     place = key(body.session, body.tariff)
     rows.put("records", place, doc, rank=rank(body.ends, newest_first=True), begins=body.begins, ends=body.ends)
 

@@ -56,12 +56,16 @@ def _session(rows: Rows, message: Message, session: str, station: Doc) -> Doc:
         "soc": None,
         "soc_start": None,
         "state": "open",
+        "adopted": True,
     }
 
 
 def _started(rows: Rows, message: Message, body: SessionStarted) -> None:
     doc, station = _opened(rows, message, body.transaction)
-    doc |= {"started": stamp(message.time), "meter_start_wh": body.meter_wh, "message": message.id}
+    if not doc.get("adopted"):
+        return
+    doc |= {"started": stamp(message.time), "meter_start_wh": body.meter_wh, "message": message.id, "adopted": False}
+    _energy(doc, doc.get("meter_wh"))
     doc["token"] = shortened(body.token) if body.token else doc["token"]
     if message.at.evse is not None:
         doc["evse"] = message.at.evse
@@ -79,8 +83,10 @@ def _updated(rows: Rows, message: Message, body: SessionUpdated) -> None:
 
 def _ended(rows: Rows, message: Message, body: SessionEnded) -> None:
     doc, station = _opened(rows, message, body.transaction)
+    if doc["ended"] is not None:
+        return
     doc |= {"ended": stamp(message.time), "end_reason": body.reason, "state": "ended", "message": message.id}
-    doc["power_kw"] = None
+    doc |= {"power_kw": None, "meter_end_wh": body.meter_wh}
     _energy(doc, body.meter_wh)
     bay = stations.bay_at(station, doc["evse"])
     if bay["session"] == doc["session"]:
@@ -89,13 +95,15 @@ def _ended(rows: Rows, message: Message, body: SessionEnded) -> None:
 
 
 def _energy(doc: Doc, register: float | None) -> None:
-    """Energy is the difference of registers; without one at the start, the first one seen stands in."""
+    """Energy is the difference of registers; without one at the start, the first one seen while it ran stands in."""
     if register is None:
         return
-    if doc.get("meter_start_wh") is None:
+    doc["meter_wh"] = max(register, doc.get("meter_wh") or 0.0)
+    if doc.get("meter_start_wh") is None and doc["ended"] is None:
         doc["meter_start_wh"] = register
-    taken = round((register - doc["meter_start_wh"]) / 1000, 4)
-    doc["energy_kwh"] = max(taken, doc["energy_kwh"] or 0.0)
+    if doc.get("meter_start_wh") is not None:
+        taken = round((register - doc["meter_start_wh"]) / 1000, 4)
+        doc["energy_kwh"] = max(taken, doc["energy_kwh"] or 0.0)
 
 
 def _metered(rows: Rows, message: Message, body: SessionMetered) -> None:
@@ -112,6 +120,8 @@ def _metered(rows: Rows, message: Message, body: SessionMetered) -> None:
         doc = _session(rows, message, session, station)
         vehicle = doc["vehicle"] or vehicle
         doc["vehicle"] = vehicle
+        if doc["ended"] is not None and (stamp(message.time) or "") > doc["ended"]:
+            return
         if _sampled(doc, message, body):
             _keep_sample(rows, message, doc)
         put(rows, doc)

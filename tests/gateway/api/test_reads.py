@@ -241,6 +241,8 @@ async def test_frames_of_a_station_are_redacted_and_can_be_followed(evening: Run
     assert [row["id"] for row in newest] == ["ev4"]
     newer = await rows(evening, f"/stations/CP-01/frames?since={found[1]['position']}")
     assert [row["id"] for row in newer] == ["ev4"]
+    older = await rows(evening, f"/stations/CP-01/frames?limit=1&before={found[2]['position']}")
+    assert [row["id"] for row in older] == ["ev3"]
 
 
 async def test_why_leads_from_a_departure_to_the_evidence(evening: Running) -> None:

@@ -41,6 +41,8 @@ class Hub:
         answer = self.answers.get((request.method, request.path.removeprefix("/api/v1")))
         if answer is None:
             return problem(404, "not-found", "Not found", "there is no such thing", "see `busbar stations`")
+        if callable(answer):
+            answer = answer(request.query)
         if isinstance(answer, HttpResponse):
             return answer
         headers = {} if request.method == "GET" else {"Busbar-Position": "77"}

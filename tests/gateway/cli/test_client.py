@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,20 @@ async def test_trace_prints_frames_and_exports_one_object_per_line(cli: Cli, hub
     hub.answers["GET", "/stations/CP-07/frames"] = {"items": [frame]}
     assert (await cli("trace", "CP-07", "--data", hub.data)).out == 't  received  [2,"1","Heartbeat",{}]\n'
     assert json.loads((await cli("trace", "CP-07", "--json", "--data", hub.data)).out) == frame
+
+
+async def test_trace_asks_for_older_frames_until_it_has_as_many_as_were_wanted(cli: Cli, hub: Hub) -> None:
+    frames = [{"time": "t", "direction": "sent", "text": str(n), "position": f"{n}.0"} for n in range(2500)]
+
+    def newest(query: Mapping[str, str]) -> dict[str, object]:
+        end = int(query["before"].partition(".")[0]) if "before" in query else len(frames)
+        return {"items": frames[max(0, end - min(1000, int(query["limit"]))) : end]}
+
+    hub.answers["GET", "/stations/CP-07/frames"] = newest
+    for wanted in (2400, 5000):
+        ended = await cli("trace", "CP-07", "--json", "--at-most", str(wanted), "--data", hub.data)
+        told = [int(json.loads(line)["text"]) for line in ended.out.splitlines()]
+        assert told == list(range(max(0, 2500 - wanted), 2500))
 
 
 async def test_trace_of_a_station_that_said_nothing_tells_it_from_one_that_nobody_knows(cli: Cli, hub: Hub) -> None:

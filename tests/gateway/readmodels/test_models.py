@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.messages import Body, Message, Physical, compose, identify
+from core.messages.commercial import RecordPriced
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.gateway import GatewayStarted
 from core.messages.incident import IncidentOpened, IncidentResolved
@@ -105,6 +107,53 @@ async def test_a_session_gathers_what_its_samples_say(kept: Kept) -> None:
     await kept.write(say(SessionEnded(transaction="7", meter_wh=3400, reason="Local"), BAY, 200))
     session = await kept.one("sessions", "CP-1/7")
     assert (session["energy_kwh"], session["state"], session["power_kw"]) == (2.4, "ended", None)
+
+
+async def test_a_session_whose_facts_come_in_any_order_has_the_energy_between_its_registers(kept: Kept) -> None:
+    end = say(SessionEnded(transaction="7", meter_wh=3400, reason="Local"), BAY, 200)
+    await kept.write(EVENING[0], metered(60, 2000, 40, 0.30), end)
+    row = await kept.one("sessions", "CP-1/7")
+    assert (row["energy_kwh"], row["adopted"], row["state"]) == (1.4, True, "ended")
+    await kept.write(EVENING[3], metered(90, 2500, 42, 0.31))
+    row = await kept.one("sessions", "CP-1/7")
+    assert (row["energy_kwh"], row["adopted"], row["started"], row["token"]) == (
+        2.4,
+        False,
+        at(2).isoformat(timespec="microseconds"),
+        "…0001",
+    )
+
+
+async def test_what_is_said_of_a_session_that_is_over_does_not_change_it(kept: Kept) -> None:
+    end = say(SessionEnded(transaction="7", meter_wh=3400, reason="Local"), BAY, 200)
+    await kept.write(*EVENING, end)
+    before, vehicle = await kept.one("sessions", "CP-1/7"), await kept.one("vehicles", "depot|BUS-1")
+    again = say(SessionStarted(transaction="7", token="TOKEN0002", meter_wh=9000), BAY, 300)
+    ended = say(SessionEnded(transaction="7", meter_wh=9900, reason="Remote"), BAY, 400)
+    await kept.write(again, metered(330, 9500, 50, 0.11), ended)
+    assert await kept.one("sessions", "CP-1/7") == before
+    assert (await kept.one("vehicles", "depot|BUS-1"))["soc"] == vehicle["soc"] == 0.32
+
+
+async def test_the_energy_of_a_stop_alone_is_not_known(kept: Kept) -> None:
+    await kept.write(EVENING[0], say(SessionEnded(transaction="9", meter_wh=3400, reason="Local"), BAY, 200))
+    assert (await kept.one("sessions", "CP-1/9"))["energy_kwh"] is None
+
+
+@pytest.mark.parametrize(("end_wh", "code"), [(900.0, "register_fell"), (None, "register_missing")])
+async def test_a_record_without_a_bill_says_which_register_is_at_fault(
+    kept: Kept, end_wh: float | None, code: str
+) -> None:
+    zero = Decimal(0)
+    record = RecordPriced(
+        session="CP-1/7", vehicle="BUS-1", cost_centre="fleet", begins=at(2), ends=at(200), energy_kwh=zero,
+        cost=zero, currency="EUR", tariff="flat", status="incomplete", lines=(),
+    )  # fmt: skip
+    await kept.write(*EVENING, say(SessionEnded(transaction="7", meter_wh=end_wh, reason="Local"), BAY, 200))
+    await kept.write(say(record, Physical(station="CP-1", session="CP-1/7"), 1100))
+    [row] = await kept.all("records")
+    assert row["code"] == code
+    assert row["reason"]
 
 
 async def test_samples_are_one_row_a_minute(kept: Kept) -> None:
