@@ -212,7 +212,8 @@ def _received(message: Message, body: Any, zone: str) -> str:
 
 def _imported(message: Message, body: Any, zone: str) -> str:
     counts = f"{body.new} new, {body.changed} changed, {body.unchanged} unchanged, {body.withdrawn} withdrawn"
-    return f"Feed {body.feed} taken over: {counts}, {body.refused_count} refused"
+    over = f", {body.over} over already" if body.over else ""
+    return f"Feed {body.feed} taken over: {counts}{over}, {body.refused_count} refused"
 
 
 def _configured(message: Message, body: Any, zone: str) -> str:

@@ -21,8 +21,10 @@ from core.messages.scribe import Scribe
 
 FLAP = timedelta(minutes=2)
 """A cause must be gone so long before its incident is resolved, so that flapping stays one incident."""
-LOUD = ("over_kw", "rows", "left")
+LOUD = ("over_kw", "rows", "left", "fallback_kw")
 """Numbers whose change is worth an update; the others keep the value they had."""
+ABOUT = ("departs", "block")
+"""What an incident of a vehicle is about: where that is another departure now, every number is another one."""
 UNCONTROLLED = "controller_failed"
 """The one kind that no evaluator finds: where `decide` itself fails, whoever called it says so."""
 
@@ -36,11 +38,11 @@ EVALUATORS: tuple[tuple[Evaluate, Inputs], ...] = (
     (commands, lambda facts, world, yard: (facts.orders, facts.links, *yard)),
     (faults, lambda facts, world, yard: (facts.statuses, *yard)),
     (strangers, lambda facts, world, yard: (facts.identified, *yard)),
-    (sources, lambda facts, world, yard: (facts.sources, facts.contacts, world.config)),
+    (sources, lambda facts, world, yard: (facts.sources, facts.contacts, facts.envelope, world.config)),
     (meters, lambda facts, world, yard: (facts.watches, world.config)),
     (limits, lambda facts, world, yard: (facts.envelope, world.config)),
     (plans, lambda facts, world, yard: (facts.plan, world.config)),
-    (feeds, lambda facts, world, yard: (facts.feeds, world.config)),
+    (feeds, lambda facts, world, yard: (facts.feeds, facts.waiting, world.config)),
     (journal, lambda facts, world, yard: (facts.journal, world.config)),
     (departures, lambda facts, world, yard: (world.readiness, world.open)),
 )
@@ -189,6 +191,8 @@ def _open(condition: Condition, now: datetime, scribe: Scribe) -> None:
 def _update(known: Open, condition: Condition, scribe: Scribe) -> None:
     body, params = known.body, _plain(condition.params)
     loud = {name: params[name] for name in LOUD if name in params}
+    if any(name in params and params[name] != body.params.get(name) for name in ABOUT):
+        loud = params
     same = all(body.params.get(name) == value for name, value in loud.items())
     if same and (body.severity, body.departures) == (condition.severity, condition.departures):
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from core.messages.grid import MeterSampled, SourceContacted, SourceStateChanged
 from core.messages.site import SiteConfig, SiteConfigured
 from core.messages.station import ConnectorStatusChanged, StationConnected, StationDisconnected, StationSeen
 from core.messages.vehicle import VehicleIdentified
-from core.messages.work import ScheduleImported
+from core.messages.work import ScheduleImported, WorkPlanned
 
 MOST_PENDING = 15
 """So many unconfirmed wishes of a station are remembered beside the oldest."""
@@ -79,6 +80,8 @@ class Facts:
     sources: Map[str, Message] = field(default_factory=Map)
     contacts: Map[str, Message] = field(default_factory=Map)
     feeds: Map[str, Message] = field(default_factory=Map)
+    waiting: Map[str, frozenset[str]] = field(default_factory=Map)
+    """By feed the assignments of its last import that came before their work, as `DAY BLOCK`."""
     watches: Map[tuple[str, str], Watch] = field(default_factory=Map)
     envelope: Message | None = None
     journal: Message | None = None
@@ -218,11 +221,49 @@ def _source(facts: Facts, message: Message, body: SourceStateChanged) -> Facts:
 
 
 def _contact(facts: Facts, message: Message, body: SourceContacted) -> Facts:
-    return replace(facts, contacts=_newer(facts.contacts, body.source, message))
+    guard_s = facts.config.policies.guard_s if facts.config else 0
+    return replace(facts, contacts=_since(facts.contacts, body.source, message, lambda m: horizon_s(m) >= guard_s))
+
+
+def horizon_s(contact: Message) -> float:
+    """For how long a sign of life counts, seconds; one without an end counts for ever."""
+    return math.inf if contact.fresh_until is None else (contact.fresh_until - contact.time).total_seconds()
 
 
 def _feed(facts: Facts, message: Message, body: ScheduleImported) -> Facts:
-    return replace(facts, feeds=_newer(facts.feeds, body.feed, message))
+    feeds = _since(facts.feeds, body.feed, message, lambda m: not unusable(m))
+    waiting = frozenset(row for row, reason in body.refused if reason == "work_not_known_yet")
+    return replace(facts, feeds=feeds, waiting=_without_empty(facts.waiting, body.feed, waiting))
+
+
+def unusable(imported: Message) -> int:
+    """How many rows of an import could not be used."""
+    body = imported.body
+    assert isinstance(body, ScheduleImported)
+    return body.quarantined + max(body.refused_count, len(body.refused))
+
+
+def _work(facts: Facts, message: Message, body: WorkPlanned) -> Facts:
+    """Work that an assignment waited for: that row is used now."""
+    row, waiting = f"{body.block.operating_day.isoformat()} {body.block.block}", facts.waiting
+    for feed, rows in facts.waiting.items():
+        if row in rows:
+            waiting = _without_empty(waiting, feed, rows - {row})
+    return facts if waiting is facts.waiting else replace(facts, waiting=waiting)
+
+
+def _without_empty(known: Map[str, frozenset[str]], feed: str, rows: frozenset[str]) -> Map[str, frozenset[str]]:
+    if rows:
+        return known.set(feed, rows)
+    return known.delete(feed) if feed in known else known
+
+
+def _since(
+    known: Map[Any, Message], key: object, message: Message, fine: Callable[[Message], bool]
+) -> Map[Any, Message]:
+    """The last message that is not fine, else the first fine one after it: since then it is over, however often more follow."""
+    old = known.get(key)
+    return known if old is not None and fine(old) and fine(message) else _newer(known, key, message)
 
 
 def _newer(known: Map[Any, Message], key: object, message: Message) -> Map[Any, Message]:
@@ -295,5 +336,6 @@ _TAKES: Mapping[str, Callable[[Facts, Message, Any], Facts]] = {
     SourceStateChanged.TYPE: _source,
     SourceContacted.TYPE: _contact,
     ScheduleImported.TYPE: _feed,
+    WorkPlanned.TYPE: _work,
     MeterSampled.TYPE: _metered,
 }

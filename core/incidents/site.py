@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.energy_system import Topology
 from core.incidents.conditions import Condition, World, stated
-from core.incidents.facts import Facts, envelope_at
+from core.incidents.facts import Facts, envelope_at, horizon_s, unusable
 from core.messages import Message, Physical
 from core.messages.allocation import AllocationPlanned
 from core.messages.envelope import EnvelopeComputed
 from core.messages.gateway import JournalVerified
-from core.messages.grid import SourceContacted, SourceStateChanged
+from core.messages.grid import SourceStateChanged
 from core.messages.reasons import REASONS
 from core.messages.site import Source
 from core.messages.work import ScheduleImported
@@ -27,11 +28,9 @@ def sources(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
     for source in world.config.sources:
         message, contact = facts.sources.get(source.id), facts.contacts.get(source.id)
         if message is not None and isinstance(message.body, SourceStateChanged):
-            params = {"source": source.id, "since": message.time, "limit_kw": source.fallback_import_kw}
-            lost = message.body.state == "fallback"
-            yield stated("grid_source_lost", source.id, lost, message, params, Physical(node=source.node))
-        if contact is not None and isinstance(contact.body, SourceContacted) and contact.fresh_until is not None:
-            yield _horizon(source, contact, contact.fresh_until, world.config.policies.guard_s)
+            yield _lost(facts, source, message, message.body.state == "fallback", now)
+        if contact is not None and contact.fresh_until is not None:
+            yield _horizon(source, contact, world.config.policies.guard_s)
 
 
 def meters(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
@@ -103,8 +102,10 @@ def feeds(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
     for feed, message in facts.feeds.items():
         body = message.body
         assert isinstance(body, ScheduleImported)
-        rows = body.quarantined + max(body.refused_count, len(body.refused))
-        params = {"feed": feed, "rows": rows, "since": message.time}
+        waiting = len(facts.waiting.get(feed, ()))
+        came = sum(reason == "work_not_known_yet" for _, reason in body.refused) - waiting
+        rows = unusable(message) - came
+        params = {"feed": feed, "rows": rows, "waiting": waiting or None, "since": message.time}
         yield stated("schedule_incomplete", feed, rows > 0, message, params, Physical(path=feed))
 
 
@@ -116,8 +117,21 @@ def journal(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
         yield stated("journal_damaged", world.config.id, not message.body.whole, message, params, Physical())
 
 
-def _horizon(source: Source, contact: Message, until: datetime, guard_s: int) -> Condition:
+def _lost(facts: Facts, source: Source, message: Message, lost: bool, now: datetime) -> Condition:
+    """Whether a source stands in fallback, with what it allows until then: not always what is configured."""
+    envelope = facts.envelope.body if facts.envelope else None
+    segment = envelope_at(envelope, source.node, now) if isinstance(envelope, EnvelopeComputed) else None
+    held = source.id if source.mode_on_stale == "hold_until_exhausted" else ""
+    binds = segment is not None and segment.binding_source in (f"{source.id} fallback", held)
+    params = {"source": source.id, "since": message.time}
+    if segment is not None and binds:
+        params["fallback_kw"] = segment.import_kw
+    said = stated("grid_source_lost", source.id, lost, message, params, Physical(node=source.node))
+    return replace(said, moments=(segment.ends,) if segment is not None and lost else ())
+
+
+def _horizon(source: Source, contact: Message, guard_s: int) -> Condition:
     """Whether a source's sign of life counts for less time than chargers need to follow a new limit."""
-    horizon_s = (until - contact.time).total_seconds()
-    params = {"source": source.id, "horizon_s": horizon_s, "guard_s": guard_s, "wanted_s": 4 * guard_s}
-    return stated("horizon_short", source.id, horizon_s < guard_s, contact, params, Physical(node=source.node))
+    heard_s = horizon_s(contact)
+    params = {"source": source.id, "horizon_s": heard_s, "guard_s": guard_s, "wanted_s": 4 * guard_s}
+    return stated("horizon_short", source.id, heard_s < guard_s, contact, params, Physical(node=source.node))

@@ -158,6 +158,8 @@ class ScheduleImported(Body):
     """(row, reason) of rows that the core refused: an unknown vehicle, a departure in the past; at most 100."""
     refused_count: int = 0
     """All of them, also beyond the 100."""
+    over: int = 0
+    """Departures of a calendar (VDV 452) that were over when it came first: passed over, there is nothing to correct."""
 
     def key(self, message: Message) -> tuple[str, ...]:
         """One per import."""

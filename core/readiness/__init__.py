@@ -292,8 +292,8 @@ def _assessed(
 
 
 def _reason(code: str, subject: Subject, params: Mapping[str, Any]) -> Reason:
-    """A code with exactly the numbers that its sentence uses; an incident brings its own."""
-    own = next((b.params for b in map(_incident, subject.incidents) if b and b.kind == code), {})
+    """A code with exactly the numbers that its sentence uses; an incident that explains it brings its own."""
+    own = next((b.params for b in map(_incident, subject.incidents) if b and b.kind == code and _touches(code)), {})
     known = {**params, **{name: params.get(told) for name, told in _OWN.get(code, {}).items()}, **own}
     return Reason(
         code=code, params={k: _plain(known[k]) for k in sorted(slots(code)) if known.get(k) not in (None, "")}

@@ -24,6 +24,8 @@ class Difference:
     unchanged: tuple[Block, ...] = ()
     withdrawn: tuple[Planned, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
+    over: int = 0
+    """How many departures were over before the calendar that states them came: nobody can correct that."""
 
 
 @dataclass(slots=True)
@@ -50,10 +52,14 @@ def difference(
     changed: list[tuple[Block, tuple[str, ...]]] = []
     unchanged: list[Block] = []
     refused: list[tuple[str, str]] = []
+    over = 0
     for work, block in sorted(stated.items()):
         known = works.get(work)
         if reason := _refusal(block, known, vehicles, now):
-            refused.append((work, reason))
+            if reason == "departure_in_past" and received.format == "vdv452":
+                over += 1
+            else:
+                refused.append((work, reason))
         elif known is None:
             new.append(block)
         elif fields := changed_fields(known.block, block):
@@ -61,7 +67,7 @@ def difference(
         else:
             unchanged.append(block)
     gone = [p for work, p in sorted(works.items()) if work not in stated and _covered(p.block, received)]
-    return Difference(tuple(new), tuple(changed), tuple(unchanged), tuple(gone), tuple(refused))
+    return Difference(tuple(new), tuple(changed), tuple(unchanged), tuple(gone), tuple(refused), over)
 
 
 def changed_fields(old: Block, new: Block) -> tuple[str, ...]:
@@ -90,14 +96,16 @@ def repeated(
     if state.latest.get(received.feed) != received.import_id or received.import_id in state.pending:
         return None
     stated = {block.work: block for block in blocks}
-    refused = difference(state.works, stated, received, _fleet(config), now).refused
+    found = difference(state.works, stated, received, _fleet(config), now)
+    refused = found.refused
     return ScheduleImported(
         import_id=received.import_id,
         feed=received.feed,
-        unchanged=received.stated - len(refused),
+        unchanged=received.stated - len(refused) - found.over,
         quarantined=received.quarantined,
         refused=refused[:REFUSED_SHOWN],
         refused_count=len(refused),
+        over=found.over,
     )
 
 
@@ -152,6 +160,7 @@ def _closing(body: ScheduleReceived, out: _Outcome, found: Difference, before: P
         quarantined=body.quarantined,
         refused=tuple(out.refused[:REFUSED_SHOWN]),
         refused_count=len(out.refused),
+        over=found.over,
     )
 
 

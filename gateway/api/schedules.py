@@ -239,6 +239,7 @@ def _told(found: Import, outcome: ScheduleImported) -> dict[str, Any]:
         "removed": outcome.withdrawn,
         "unchanged": outcome.unchanged,
         "assigned": outcome.assigned,
+        "over": outcome.over,
         "refused_count": outcome.refused_count,
         "quarantined_count": len(said.quarantined),
         "id": found.messages[-1].id,

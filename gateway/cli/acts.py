@@ -19,7 +19,7 @@ from gateway.cli.table import cell, moment, table
 from gateway.shares import percent, share
 
 COUNTS = ("added", "changed", "removed", "unchanged", "assigned")
-ASIDE = {"refused_count": "refused", "quarantined_count": "set aside"}
+ASIDE = {"over": "over already", "refused_count": "refused", "quarantined_count": "set aside"}
 """What an import counts, in the order in which it is told; what was put aside only where there is some."""
 DRY = click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
 SITE = click.option("--site", help="The site; may be left out where there is one.")

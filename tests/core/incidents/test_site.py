@@ -1,6 +1,6 @@
 """Incidents of the site: limits, meters, sources, schedules, departures."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from core.messages.gateway import JournalVerified
 from core.messages.grid import SourceContacted, SourceStateChanged
 from core.messages.incident import IncidentUpdated
 from core.messages.reasons import missing, slots
-from core.messages.work import ScheduleImported
+from core.messages.work import Block, ScheduleImported, WorkPlanned
 from tests.core.incidents.world import SITE, Depot, moment
 
 INSTANT = timedelta(microseconds=1)
@@ -116,12 +116,33 @@ def test_a_building_above_its_reserve_is_an_incident(depot):
 def test_a_lost_source_is_an_incident_until_it_is_current(depot):
     depot.fact(SourceStateChanged(source="operator", state="fallback", reason="silent"), moment(1))
     assert depot.decide(moment(1)) == [("opened", "grid_source_lost", "operator")]
-    assert depot.last.params == {"source": "operator", "since": moment(1).isoformat(), "limit_kw": 200.0}
+    assert depot.last.params == {"source": "operator", "since": moment(1).isoformat()}
     assert (depot.last.severity, depot.written[-1].at.node) == ("high", "grid")
     depot.fact(SourceStateChanged(source="operator", state="current"), moment(0))
     assert depot.decide(moment(5)) == []
     depot.fact(SourceStateChanged(source="operator", state="current"), moment(7))
     assert depot.decide(moment(9)) == [("resolved", "grid_source_lost", "operator")]
+
+
+def test_a_lost_source_says_what_it_allows_now_and_not_what_is_configured(depot):
+    steps = ((moment(), moment(60), 80), (moment(60), moment(120), 120))
+    depot.limit(moment(1), *steps, binds="operator fallback")
+    depot.fact(SourceStateChanged(source="operator", state="fallback", reason="silent"), moment(1))
+    assert depot.decide(moment(1)) == [("opened", "grid_source_lost", "operator")]
+    assert depot.last.params["fallback_kw"] == 80.0
+    assert depot.due(moment(2)) == moment(60)
+    assert depot.decide(moment(60)) == [("updated", "grid_source_lost", "operator")]
+    assert depot.last.params["fallback_kw"] == 120.0
+
+
+def test_a_source_that_is_heard_long_enough_again_and_again_is_fine_two_minutes_later(depot):
+    depot.fact(SourceContacted(source="operator", kind="heartbeat"), moment(1), fresh_until=moment(1, 29))
+    assert depot.decide(moment(1)) == [("opened", "horizon_short", "operator")]
+    for seconds in range(60, 180, 20):
+        at = moment(1, seconds)
+        depot.fact(SourceContacted(source="operator", kind="heartbeat"), at, fresh_until=at + timedelta(minutes=5))
+        assert depot.decide(at) == []
+    assert depot.decide(moment(4)) == [("resolved", "horizon_short", "operator")]
 
 
 @pytest.mark.parametrize(("seconds", "opened"), [(29, True), (30, False)])
@@ -178,6 +199,31 @@ def test_rows_that_could_not_be_used_are_an_incident_until_a_whole_import(depot)
     assert depot.decide(moment(5)) == [("resolved", "schedule_incomplete", "vdv")]
 
 
+def test_a_feed_that_is_imported_every_minute_is_whole_two_minutes_after_its_first_whole_import(depot):
+    depot.fact(ScheduleImported(import_id="1", feed="vdv", quarantined=2), moment(1))
+    depot.decide(moment(1))
+    for minute in (2, 3):
+        depot.fact(ScheduleImported(import_id=f"{minute}", feed="vdv"), moment(minute))
+        assert depot.decide(moment(minute)) == []
+    assert depot.decide(moment(4)) == [("resolved", "schedule_incomplete", "vdv")]
+
+
+def test_an_assignment_that_came_before_its_schedule_is_no_broken_row_once_the_schedule_is_there(depot):
+    waits = tuple((f"2026-11-29 {block}", "work_not_known_yet") for block in ("201", "202"))
+    depot.fact(ScheduleImported(import_id="1", feed="dispatch", refused=waits, refused_count=2), moment(1))
+    assert depot.decide(moment(1)) == [("opened", "schedule_incomplete", "dispatch")]
+    assert (depot.last.params["rows"], depot.last.params["waiting"]) == (2, 2)
+    for minute, number in ((5, "201"), (6, "202")):
+        block = Block(
+            feed="vdv",
+            operating_day=date(2026, 11, 29),
+            block=number,
+            departs=moment(600),
+        )
+        depot.fact(WorkPlanned(block=block, change="new"), moment(minute))
+    assert depot.decide(moment(6)) == [("resolved", "schedule_incomplete", "dispatch")]
+
+
 def test_a_damaged_journal_is_an_incident_until_it_verifies_again(depot):
     depot.fact(JournalVerified(whole=True, records=3), moment(0))
     assert depot.decide(moment(0)) == []
@@ -201,6 +247,15 @@ def test_a_missed_departure_is_an_incident_critical_within_two_hours(depot):
     assert depot.decide(moment(180)) == [("updated", "missed_charge", "BUS-1")]
     depot.assess("BUS-1", moment(300), "at_risk", moment(200), "recovering")
     assert depot.decide(moment(202)) == [("resolved", "missed_charge", "BUS-1")]
+
+
+def test_an_incident_of_a_vehicle_follows_the_departure_that_it_is_about(depot):
+    depot.assess("BUS-1", moment(900), "missed", moment(1), "block_exceeds_battery")
+    depot.decide(moment(1))
+    depot.assess("BUS-1", moment(300), "missed", moment(2), "envelope_limited")
+    assert ("updated", "missed_charge", "BUS-1") in depot.decide(moment(2))
+    message = next(m for m in reversed(depot.written) if m.body.kind == "missed_charge")
+    assert message.body.params["departs"] == moment(300).isoformat()
 
 
 def test_a_missed_outcome_stays_until_an_hour_after_it_when_the_next_departure_is_known(depot):

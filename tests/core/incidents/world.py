@@ -96,12 +96,17 @@ class Depot:
         return self.fact(MeterSampled(measures=measures, import_kw=kw), at, meter=meter)
 
     def limit(
-        self, at: datetime, *segments: tuple[datetime, datetime, float], node: str = "grid", id: str = ""
+        self,
+        at: datetime,
+        *segments: tuple[datetime, datetime, float],
+        node: str = "grid",
+        id: str = "",
+        binds: str = "operator",
     ) -> None:
         body = EnvelopeComputed(
             revision=1,
             segments=tuple(
-                EnvelopeSegment(node=node, begins=b, ends=e, import_kw=kw, binding_source="operator")
+                EnvelopeSegment(node=node, begins=b, ends=e, import_kw=kw, binding_source=binds)
                 for b, e, kw in segments
             ),
         )

@@ -93,6 +93,16 @@ def test_an_incident_brings_its_own_numbers():
     assert body.reasons[0].params == {"station": "CP-07", "since": "2026-11-26T00:00:00+00:00"}
 
 
+def test_an_incident_that_follows_from_a_departure_lends_it_no_numbers_of_an_earlier_day():
+    long = {"soc_needed": 2.2, "soc_target": 2.47, "soc_goal": 1.0, "shortfall_kwh": 514.6}
+    older = incident("block_exceeds_battery", vehicle="BUS-142", target_soc=1.5, block="101")
+    code = assess(subject(at("2:00"), requirement=requirement(**long), incidents=(older,)), CONFIG, at("2:00")).reasons[
+        0
+    ]
+    assert (code.code, code.params["target_soc"]) == ("block_exceeds_battery", 2.47)
+    assert code.params.get("block") != "101"
+
+
 def test_power_offered_for_three_minutes_and_none_taken_is_not_started():
     still = plug(power_kw=0.0, power_at=at("2:02"))
     plan = {"plug": still, "assignment": assigned(("2:00", 150))}

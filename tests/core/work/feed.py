@@ -11,7 +11,9 @@ from tests.core.requirements.fleet import CONFIG, NOW
 DAY = date(2026, 11, 25)
 
 
-def stated(import_id, blocks=(), orders=(), *, upload="1", at=NOW, feed="vdv", covers=(DAY, DAY), **more):
+def stated(
+    import_id, blocks=(), orders=(), *, upload="1", at=NOW, feed="vdv", covers=(DAY, DAY), format="vdv452", **more
+):
     """All messages of one import, `schedule.received` last."""
     bodies = [WorkStated(import_id=import_id, block=block) for block in blocks]
     bodies += [AssignmentStated(import_id=import_id, operating_day=day, block=b, vehicle=v) for day, b, v in orders]
@@ -20,7 +22,7 @@ def stated(import_id, blocks=(), orders=(), *, upload="1", at=NOW, feed="vdv", c
         ScheduleReceived(
             import_id=import_id,
             feed=feed,
-            format="vdv452",
+            format=format,
             content=import_id,
             covers_from=covers_from,
             covers_until=covers_until,

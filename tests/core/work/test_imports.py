@@ -124,13 +124,23 @@ def test_both_ends_of_the_span_belong_to_it():
 
 def test_a_departure_in_the_past_is_refused_unless_the_work_is_known_already():
     now = DEPARTS + timedelta(minutes=1)
-    _, written = take(EMPTY, stated("i1", [A, B]), now=now)
+    _, written = take(EMPTY, stated("i1", [A, B], format="table"), now=now)
     assert closing(written).refused == ((A.work, "departure_in_past"),)
     assert (closing(written).refused_count, counts(written)) == (1, (1, 0, 0, 0, 0))
     state, _ = take(EMPTY, stated("i1", [A]))
     _, written = take(state, stated("i2", [block("A", km=99)]), now=now)
     assert counts(written) == (0, 1, 0, 0, 0)
     assert take(EMPTY, stated("i1", [A]), now=DEPARTS)[1][0].body.change == "new"
+
+
+def test_what_a_calendar_states_of_today_and_is_over_is_counted_and_no_row_to_correct():
+    now = DEPARTS + timedelta(minutes=1)
+    first = stated("i1", [A, B])
+    state, written = take(EMPTY, first, now=now)
+    assert (closing(written).refused, closing(written).refused_count, closing(written).over) == ((), 0, 1)
+    assert (counts(written), list(state.works)) == ((1, 0, 0, 0, 0), [B.work])
+    outcome = repeated(state, first[-1].body, [A, B], CONFIG, now)
+    assert (outcome.refused_count, outcome.over) == (0, 1)
 
 
 def test_a_row_with_an_unknown_vehicle_is_refused_and_what_was_known_holds():
