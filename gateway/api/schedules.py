@@ -33,6 +33,8 @@ WITHIN_S = 30.0
 MOST_WORK = 20_000
 """Pieces of work of one import: three weeks of a thousand buses."""
 SHOWN = 100
+FILE_LOST = frozenset({"wrong_encoding", "file_incomplete"})
+"""Why a whole file of a feed was set aside: then the tables in it are missing because of that."""
 REMEMBERED = 500
 FORMATS = ("auto", "vdv452", "table", "assignments", "departures")
 
@@ -268,9 +270,12 @@ def _core_row(said: Translation, row: str, reason: str, config: SiteConfig) -> d
 
 
 def _refused(found: Import, position: str | None) -> HttpResponse:
-    """Nothing of it can be used: the problem, with the reason of what was set aside last."""
+    """Nothing of it can be used: the problem, with the reason of what was set aside last, or of the file that lacks therefore."""
     said = found.translation
     last = said.quarantined[-1]
+    lost = [item for item in said.quarantined if item.reason in FILE_LOST and last.reason == "table_missing"]
+    if lost:
+        last = lost[0]._replace(detail=f"{lost[0].detail}; {last.detail}")
     told = {"feed": said.feed, "row": last.item[:120], "detail": last.detail}
     rows = [_row(said, item, found.config) for item in said.quarantined[:SHOWN]]
     extra: dict[str, Any] = {"reason": last.reason, "quarantined": rows}

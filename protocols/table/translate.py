@@ -17,6 +17,9 @@ MAX_KM = 2_000.0
 MAX_KWH = 5_000.0
 HAND = "hand"
 
+ASSIGNS = {"block", "operating_day", "vehicle"}
+"""The columns of a table of assignments."""
+
 
 @dataclass(slots=True)
 class _Found:
@@ -46,9 +49,10 @@ def translate(
     content = hashlib.sha256(files).hexdigest() if isinstance(files, bytes) else digest(files)
     try:
         table = read(_only(files))
+        assigns = _assigns(table)
     except BadFeed as error:
         return refused(feed, "table", content, error)
-    if "departure" not in table.columns and {"block", "operating_day", "vehicle"} <= table.columns:
+    if assigns:
         return _assignments(table, feed, content)
     return _departures(table, feed, content, ZoneInfo(zone), days, now)
 
@@ -81,6 +85,21 @@ def by_hand(
     )
     content = hashlib.sha256(block.model_dump_json().encode()).hexdigest()
     return Translation(HAND, "hand", content, blocks=(block,))
+
+
+def _assigns(table: Table) -> bool:
+    """Whether it is a table of assignments.
+
+    Raises:
+        BadFeed: it is neither that nor one of departures.
+    """
+    if "departure" in table.columns or not table.rows:
+        return False
+    if table.columns >= ASSIGNS:
+        return True
+    there = ", ".join([*sorted(table.columns), *(f"{name} (not known)" for name in table.unknown)])
+    needed = "departures need the column departure, assignments operating_day, block and vehicle"
+    raise BadFeed("not_a_table", f"{needed}; the first line names {there}"[:500])
 
 
 def _only(files: Mapping[str, bytes] | bytes) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 
@@ -11,6 +13,7 @@ from simulators.scheduler.vdv452 import BlockRow, assignments, export
 from tests.gateway.api.conftest import Running
 
 PATH = "/sites/depot/schedules"
+DAY = date(2026, 11, 26)
 CSV = b"""operating_day,vehicle,departure,distance_km
 2026-11-26,BUS-1,06:20,180
 2026-11-26,BUS-2,07:00,90
@@ -42,6 +45,22 @@ async def test_a_vdv_export_and_its_assignments_become_work_of_a_vehicle(running
     assert assigned.at.vehicle == "BUS-1"
     zipped = (await running.messages("evidence.received"))[0].body.model_dump()
     assert zipped["encoding"] == "base64"
+
+
+async def test_a_needed_file_in_a_wrong_encoding_is_what_a_refused_export_is_told(running: Running) -> None:
+    packed, spoilt = (
+        export([BlockRow(41, 1, 7, 6 * 3600, 12 * 3600, 180_000, 4_000)], DAY, [(1, "solo")], []),
+        BytesIO(),
+    )
+    with ZipFile(BytesIO(packed)) as old, ZipFile(spoilt, "w") as new:
+        for name in old.namelist():
+            body = old.read(name)
+            if name == "rec_lid.x10":
+                body = body.replace(b"ISO8859-1", b"UTF-8").replace(b"Line", b"L\xf6we")
+            new.writestr(name, body)
+    status, told, _ = await running.ask("POST", PATH, spoilt.getvalue(), headers={"X-File-Name": "vdv.zip"})
+    assert (status, told["reason"]) == (422, "wrong_encoding")
+    assert "rec_lid" in told["detail"].lower() and "REC_LID" in told["detail"] and "save it as UTF-8" in told["next"]
 
 
 async def test_the_same_file_again_changes_nothing(running: Running) -> None:

@@ -23,6 +23,15 @@ def test_an_empty_vehicle_means_nobody_any_more():
     assert run(HEAD + "2026-11-25,4201,\n").assignments == ((DAY, "4201", None),)
 
 
+def test_a_table_that_is_neither_says_which_columns_it_lacks_and_which_it_has():
+    for first, there in (("operating_day,block,vehicel", "vehicel (not known)"), ("block,vehicle", "block, vehicle")):
+        found = run(f"{first}\n2026-11-25,4201,BUS-142\n")
+        (aside,) = found.quarantined
+        assert (found.assignments, found.blocks, aside.reason) == ((), (), "not_a_table")
+        assert "operating_day, block and vehicle" in aside.detail and there in aside.detail
+    assert run(HEAD.replace("vehicle", "vehicel")).quarantined == ()
+
+
 def test_json_works_too():
     rows = {"assignments": [{"operating_day": "2026-11-25", "block": 4201, "vehicle": "BUS-142"}]}
     assert run(json.dumps(rows)).assignments == ((DAY, "4201", "BUS-142"),)
