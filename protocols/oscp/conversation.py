@@ -120,10 +120,14 @@ class Conversation:
             if kind in self._due and self._due[kind] <= now:
                 del self._due[kind]
                 return job
+        await self._until(min(self._due.values(), default=None))
+        return None
+
+    async def _until(self, moment: datetime | None) -> None:
+        """Wait until then, or until there is something to do."""
         self._wake = asyncio.get_running_loop().create_future()
         with suppress(TimeoutError):
-            await self.ports.clock.wait(self._wake, min(self._due.values(), default=None), self._who)
-        return None
+            await self.ports.clock.wait(self._wake, moment, self._who)
 
     # -- tokens ----------------------------------------------------------------------------------------------------
 
@@ -251,7 +255,10 @@ class Conversation:
         request: str = "",
         correlation: str | None = None,
     ) -> bool:
-        """Send a request until the peer takes it, at most so often as configured; each step is in the journal."""
+        """Send a request until the peer takes it, at most so often as configured; each step is in the journal.
+
+        A heartbeat is not repeated while the peer waits for something else: that one says the same, and more.
+        """
         headers = {"content-type": "application/json", "x-request-id": request or self._request_id()}
         headers |= self.peer.headers
         if correlation:
@@ -261,8 +268,13 @@ class Conversation:
             if await self._try(action, headers, body, token):
                 return True
             if attempt < self.settings.tries:
-                pause = timedelta(seconds=self.settings.retry_s * attempt)
-                await self.ports.clock.sleep_until(self.ports.clock.now() + pause, self._who)
+                again = self.ports.clock.now() + timedelta(seconds=self.settings.retry_s * attempt)
+                if action != "heartbeat":
+                    await self.ports.clock.sleep_until(again, self._who)
+                elif not self._jobs:
+                    await self._until(again)
+                if action == "heartbeat" and self._jobs:
+                    return False
         _log.warning("%s: %s was not taken in %d tries", self._who, action, self.settings.tries)
         return False
 

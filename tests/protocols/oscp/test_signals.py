@@ -74,6 +74,18 @@ async def test_we_send_the_heartbeats_that_the_peer_asked_for(hub: Setting) -> N
     assert second.body == {"offline_mode_at": "2026-11-25T20:20:00Z"}
 
 
+async def test_a_peer_that_comes_back_does_not_wait_for_the_repeats_of_our_heartbeat(hub: Setting) -> None:
+    await hub.operator.greet(interval=300)
+    await hub.operator.got("heartbeat")
+    hub.operator.answers = [500]
+    await hub.hand.advance(301, sleeper=True)
+    await hub.operator.got("heartbeat", 2)
+    await until(lambda: "HTTP 500" in [body.frame for body in hub.journal.bodies(EvidenceReceived)])
+    await hub.operator.send("handshake", {})
+    await hub.operator.got("handshake_acknowledge", 2)
+    assert len(hub.operator.named("heartbeat")) == 2
+
+
 async def test_nobody_gets_heartbeats_unasked(hub: Setting) -> None:
     await hub.operator.greet(interval=None)
     await hub.hand.advance(7200)
