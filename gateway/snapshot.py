@@ -8,6 +8,7 @@ import pickle
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
@@ -56,10 +57,11 @@ def load(path: Path) -> Snapshot | None:
     Unpickling runs what the file says, so it is as trusted as the data folder, which holds the journal's password and
     every secret: the file has mode 0600 like them.
     """
+    made_by = fingerprint()
     try:
         first, _, payload = path.read_bytes().partition(b"\n")
         head = json.loads(first)
-        if head["made_by"] != fingerprint() or head["digest"] != sha256(payload).hexdigest():
+        if head["made_by"] != made_by or head["digest"] != sha256(payload).hexdigest():
             return None
         found = pickle.loads(payload)  # noqa: S301 because: see above
     except FileNotFoundError:
@@ -70,8 +72,12 @@ def load(path: Path) -> Snapshot | None:
     return found if isinstance(found, Snapshot) else None
 
 
+@cache
 def fingerprint() -> str:
-    """Changes with every line of the core and with what its state is made of: another program may fold otherwise."""
+    """Changes with every line of the core and with what its state is made of: another program may fold otherwise.
+
+    Read once, at the start: an upgrade replaces the files under a running hub, whose state is none of the new program's.
+    """
     found = sha256(platform.python_version().encode())
     for library in LIBRARIES:
         found.update(f"{library} {version(library)}\n".encode())

@@ -117,6 +117,22 @@ async def test_what_this_program_did_not_make_or_what_is_damaged_is_not_used(dat
     assert snapshot.load(kept(data)) is not None
 
 
+async def test_what_a_hub_folded_that_was_upgraded_under_its_feet_is_not_used_by_the_new_program(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = hub(data)
+    await running.start()
+    new = [("core/site.py", b"another program")]
+    monkeypatch.setattr(snapshot, "_sources", lambda folder, at: new)
+    await connect(running, 2)
+    await running.stop()
+    snapshot.fingerprint.cache_clear()
+    try:
+        assert snapshot.load(kept(data)) is None
+    finally:
+        snapshot.fingerprint.cache_clear()
+
+
 async def test_a_snapshot_of_another_journal_or_without_a_site_is_not_used(data: Path, tmp_path: Path) -> None:
     other = hub(tmp_path / "other")
     await other.start()
