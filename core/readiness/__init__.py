@@ -18,7 +18,7 @@ from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
 from core.readiness.offers import Bay, Offer
 from core.readiness.offers import fold as offered
-from core.readiness.outlook import Outlook, Subject, look, profile, requirement_of
+from core.readiness.outlook import Outlook, Subject, leaves_before, look, profile, requirement_of
 from core.readiness.outlook import moments as changes
 
 HYSTERESIS = timedelta(minutes=2)
@@ -152,6 +152,8 @@ def _judge(subject: Subject, outlook: Outlook, now: datetime) -> tuple[State, tu
     need = requirement_of(subject)
     if need.soc_needed > need.soc_goal:
         return "missed", ("block_exceeds_battery",)
+    if leaves_before(subject, now):
+        return "unknown", ("earlier_departure",)
     if not outlook.known:
         return "unknown", ranked(("soc_stale" if subject.soc is not None else "soc_unknown", *outlook.unplugged))
     risks = _risks(subject, outlook, now)
@@ -275,7 +277,7 @@ def _assessed(
     reached = outlook.soc if final else outlook.expected
     missing = max(0.0, (need.soc_goal - reached) * need.capacity_kwh) if outlook.known else 0.0
     short = 0.0 if state == "met" else max(missing, need.shortfall_kwh)
-    params = {**outlook.params, "short_kwh": short if outlook.known else None, **extra}
+    params = {**outlook.params, "before": subject.before, "short_kwh": short if outlook.known else None, **extra}
     return ReadinessAssessed(
         vehicle=need.vehicle,
         departs=need.departs,

@@ -35,6 +35,8 @@ class Subject:
 
     requirement: Message
     """A `requirement.computed`."""
+    before: datetime | None = None
+    """When the vehicle leaves for other work before this departure: nobody knows with what it comes back."""
     plug: Plug | None = None
     """Where the vehicle is plugged in now; None where it is not."""
     soc: float | None = None
@@ -115,12 +117,17 @@ def profile(subject: Subject, config: SiteConfig) -> Profile:
     return Profile(curve, kind.eta_battery if kind else 1.0, full, bay)
 
 
+def leaves_before(subject: Subject, now: datetime) -> bool:
+    """Whether other work comes first: today's charge and plan say nothing about this departure."""
+    return subject.before is not None and now < requirement_of(subject).departs
+
+
 def look(subject: Subject, vehicle: Profile, policies: Policies, now: datetime) -> Outlook:
     """The outlook at `now`. Time enters only by the moments that `moments` names."""
     need = requirement_of(subject)
     unplugged = () if _plugged(subject) else ("not_plugged",)
     soc, measured = subject.soc, subject.soc_at
-    if soc is None or measured is None or _lost(subject, now):
+    if soc is None or measured is None or _lost(subject, now) or leaves_before(subject, now):
         return Outlook(known=False, unplugged=unplugged, params=_params(subject, vehicle, None))
     stale = _stale_at(subject, policies)
     ready, expected, slack, threshold = _project(subject, vehicle, soc, measured)

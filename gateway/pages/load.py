@@ -83,9 +83,13 @@ class Loader:
         return sorted(lines, key=lambda line: (-sum(not d.fine for d in line.departures), line.name))
 
     async def departures(self, site: str, zone: str, day: date, **of: str) -> tuple[Departure, ...]:
-        """The departures of a night by its evening's day, from noon to noon; `vehicle=` only those of one."""
+        """The departures of a night by its evening's day, from noon to noon; `vehicle=` only those of one.
+
+        What a vehicle does after its next departure is nobody's business yet, but on its own page.
+        """
         begins, ends = noon(day, zone)
         docs = await self.rows.between("readiness", site, begins, ends, **of)
+        docs = [doc for doc in docs if of or doc["code"] != "earlier_departure"]
         works = {w["work"]: w for w in await self.rows.between("work", site, begins - DAY, ends + DAY, **of)}
         fleet = {v["vehicle"]: v for v in await self.rows.of_site("vehicles", site, **of)}
         return tuple(departure(doc, works.get(doc["work"] or ""), fleet.get(doc["vehicle"])) for doc in docs)

@@ -11,6 +11,10 @@ READINESS: Mapping[str, Reason] = {
         "{vehicle} is not plugged in[ and needs {needed_kwh:up} before {departs:time}][: it must be plugged in by {by:time}].",
         "send somebody to plug it in; any free bay will do.",
     ),
+    "earlier_departure": VEHICLE.low(
+        "{vehicle} leaves before that, at {before:time}; with what it comes back is not known yet.",
+        "nothing: it is looked at when that departure is over.",
+    ),
     "no_allocation": VEHICLE.high(
         "No power is planned for {vehicle} yet[, {needed_kwh:up} are needed by {departs:time}].",
         "look at the site's limit and the other departures; if the limit is right, move a departure.",

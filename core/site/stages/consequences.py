@@ -27,13 +27,13 @@ def decide_readiness(
     """Only departures about which something is new are looked at: most facts concern one vehicle."""
     moments: list[datetime | None] = []
     memo.for_config(config)
-    for message, need, plug, assigned in _waiting(state):
+    for message, need, plug, assigned, before in _waiting(state):
         key = (need.vehicle, need.departs.isoformat())
-        given = _given(state, message, plug, assigned, state.readiness.last.get(key))
+        given = (before, *_given(state, message, plug, assigned, state.readiness.last.get(key)))
         if memo.is_given(key, given, now):
             moments.append(memo.subjects[key][2])
             continue
-        subject = _subject(state, config, now, message, assigned, plug)
+        subject = _subject(state, config, now, message, assigned, plug, before)
         deadline, said = _assess(state, config, now, key, subject, scribe, memo)
         moments.append(deadline)
         if not said:
@@ -92,16 +92,25 @@ def _usable_until(subject: Subject) -> datetime | None:
 
 def subjects(state: SiteState, config: SiteConfig, now: datetime) -> list[Subject]:
     """Every departure without an outcome, with all that is known about it."""
-    return [_subject(state, config, now, message, assigned, plug) for message, _, plug, assigned in _waiting(state)]
+    return [
+        _subject(state, config, now, message, assigned, plug, before)
+        for message, _, plug, assigned, before in _waiting(state)
+    ]
 
 
-def _waiting(state: SiteState) -> Iterator[tuple[Message, RequirementComputed, Plug | None, Message | None]]:
-    """The requirement of every departure without an outcome, where its vehicle is plugged in, and its assignment."""
+Waits = tuple[Message, RequirementComputed, Plug | None, Message | None, datetime | None]
+
+
+def _waiting(state: SiteState) -> Iterator[Waits]:
+    """The requirement of every departure without an outcome, where its vehicle is plugged in, its assignment, and
+    the vehicle's departure before it."""
     assigned, standing = _assigned(state), standing_by_vehicle(state)
+    earlier: dict[str, datetime] = {}
     for message in readiness.waiting(state.readiness):
         need = message.body
         assert isinstance(need, RequirementComputed)
-        yield message, need, standing.get(need.vehicle), assigned.get(need.vehicle)
+        yield message, need, standing.get(need.vehicle), assigned.get(need.vehicle), earlier.get(need.vehicle)
+        earlier[need.vehicle] = need.departs
 
 
 def _assigned(state: SiteState) -> dict[str | None, Message]:
@@ -117,6 +126,7 @@ def _subject(
     requirement: Message,
     assigned: Message | None,
     plug: Plug | None,
+    before: datetime | None,
 ) -> Subject:
     body = requirement.body
     assert isinstance(body, RequirementComputed)
@@ -125,6 +135,7 @@ def _subject(
     station = _station(state, plug, left.station if left else None)
     return Subject(
         requirement=requirement,
+        before=before,
         plug=plug,
         soc=reading.value if reading else None,
         soc_at=reading.measured if reading else None,

@@ -79,7 +79,8 @@ def _next_departure(rows: Rows, message: Message, body: ReadinessAssessed, told:
     """A vehicle's row shows its open departure, else the last one."""
     doc = vehicles.row(rows, message.site, body.vehicle)
     shown, departs = doc["departure"], stamp(body.departs) or ""
-    open_one = doc.get("readiness") in ("on_track", "at_risk", "unknown")
+    row = None if shown is None else rows.get("readiness", key(message.site, body.vehicle, shown))
+    open_one = row is not None and not row["final"]
     if shown is not None and shown != departs and (shown < departs) == open_one:
         return
     fields = ("departure", "readiness", "reason", "next", "soc_goal", "soc_expected", "ready_at", "short_kwh")

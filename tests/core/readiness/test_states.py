@@ -35,6 +35,15 @@ def test_no_reading_at_all_is_unknown_with_its_reason():
     assert judged(at("2:00"), soc=None, plug=None) == ("unknown", ["not_plugged", "soc_unknown"])
 
 
+def test_a_departure_after_another_one_is_unknown_however_full_the_vehicle_is_now():
+    before = {"before": at("3:00")}
+    assert judged(at("2:00"), **before) == ("unknown", ["earlier_departure"])
+    assert judged(at("2:00"), soc=1.0, **before) == ("unknown", ["earlier_departure"])
+    assert judged(at("6:20"), soc=1.0, **before)[0] == "met"
+    body = assess(subject(at("2:00"), **before), CONFIG, at("2:00"))
+    assert (body.soc_expected, body.slack_s, body.ready_at) == (None, None, None)
+
+
 def test_a_reading_goes_stale_only_while_a_transaction_runs():
     read = at("2:00")
     assert judged(at("2:14"), soc_at=read)[0] == "on_track"

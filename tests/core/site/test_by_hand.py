@@ -8,6 +8,7 @@ import pytest
 
 from core import allocation as planning
 from core.allocation.planner import UnsafePlan
+from core.messages.readiness import assessed
 from core.messages.site import Connector
 from core.messages.station import StationAdmitted, StationLimited
 from core.site.by_hand import cap
@@ -41,6 +42,24 @@ def test_a_cap_that_stops_a_bus_names_its_departure_with_the_numbers() -> None:
     assert said.params["planned_kwh"] == 0
     assert said.params["before_kwh"] == pytest.approx(said.params["needed_kwh"], abs=0.2)
     assert [s.params["vehicle"] for s in ruling.costs if s.code == "cap_costs"] == ["bus-1"]
+
+
+def test_what_a_bus_does_after_its_next_departure_is_judged_when_that_one_is_over() -> None:
+    play = opened()
+    play.work([("bus-1", play.now + 8 * HOURS, 20), ("bus-1", play.now + 20 * HOURS, 200)])
+    play.arrive("A", 1, vehicle="bus-1", soc=0.5)
+
+    def states() -> list[tuple[str, list[str]]]:
+        last = [assessed(message) for _, message in sorted(play.state.readiness.last.items())]
+        return [(body.state, [reason.code for reason in body.reasons]) for body in last if body.vehicle == "bus-1"]
+
+    assert states() == [("met", []), ("unknown", ["earlier_departure"])]
+    play.wait(8 * 3600)
+    play.unplug("A", 1)
+    play.wait(3 * 3600)
+    play.arrive("A", 1, vehicle="bus-1", soc=0.4)
+    (_, (state, why)) = states()
+    assert state != "unknown" and "earlier_departure" not in why
 
 
 def test_a_cap_that_leaves_enough_costs_nothing() -> None:

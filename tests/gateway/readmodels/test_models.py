@@ -24,6 +24,7 @@ from core.messages.vehicle import VehicleIdentified, VehicleRead
 from gateway.journal.memory import MemoryLog
 from gateway.readmodels import ReadModels, models, queries
 from gateway.readmodels.queries import Asked
+from gateway.readmodels.rows import stamp
 from tests.waiting import GENEROUS_S, until
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
@@ -222,6 +223,21 @@ async def test_a_vehicle_that_is_no_longer_declared_keeps_its_place_in_the_order
     )
     await kept.write(*EVENING, say(later, seconds=200), say(soon, seconds=201), say(config("BUS-1"), seconds=300))
     assert [row["vehicle"] for row in await kept.all("vehicles")] == ["BUS-1", "BUS-2"]
+
+
+async def test_a_vehicle_shows_its_next_departure_until_that_is_over_also_where_it_is_met(kept: Kept) -> None:
+    def body(hours: int, state: str, final: bool = False) -> ReadinessAssessed:
+        said = {"vehicle": "BUS-1", "departs": at(hours * 3600), "state": state, "soc_goal": 0.9, "final": final}
+        return ReadinessAssessed.model_validate(said)
+
+    async def shown() -> str:
+        row = await kept.one("vehicles", "depot|BUS-1")
+        return f"{row['departure']} {row['readiness']}"
+
+    await kept.write(*EVENING, say(body(5, "met"), seconds=200), say(body(20, "unknown"), seconds=201))
+    assert await shown() == f"{stamp(at(5 * 3600))} met"
+    await kept.write(say(body(5, "met", final=True), seconds=202), say(body(20, "on_track"), seconds=203))
+    assert await shown() == f"{stamp(at(20 * 3600))} on_track"
 
 
 async def test_the_end_of_an_older_connection_does_not_end_the_newer_one(kept: Kept) -> None:
