@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from core.messages import Body, Message, Physical, Position, compose, identify
 from core.messages.base import canonical
 from core.messages.evidence import EvidenceReceived
 from core.messages.vehicle import VehiclePlaced, VehicleRead
-from core.ports import HttpRequest
+from core.ports import HttpRequest, NotStored
 from gateway.consequences import Changed, changed
 from gateway.pages.views import StationView, VehicleView
 from gateway.shares import percent
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.wiring import Hub
 
 KEPT = ("vehicle", "evse", "soc", "why")
+DECIDED_S = 3.0
+"""So long an answer waits for what follows from its act; later than that the stream brings it."""
 
 
 class Wrong(ValueError):
@@ -97,6 +100,17 @@ class Acts:
             core.ports.NotStored: nothing was acknowledged.
         """
         return await self._hub.journal.append(site, messages)
+
+    async def followed(self, site: str, position: Position) -> int:
+        """Up to which record stands what the controller made of it; the fact's own where it takes longer than a person waits."""
+        controller = self._hub.controllers.get(site)
+        if controller is None:
+            return position.seq
+        with suppress(TimeoutError, NotStored):
+            async with asyncio.timeout(DECIDED_S):
+                await controller.settled(position.seq)
+                return await self._hub.log.last()
+        return position.seq
 
 
 def _who(request: HttpRequest) -> str:

@@ -189,7 +189,7 @@ class Handlers:
         if worse:
             return await self._show(request, replace(asked, worse=worse))
         position = await self._acts.keep(view.site, messages)
-        await self._loader.rows.models.reached(position.seq, REACH_S)
+        await self._loader.rows.models.reached(await self._acts.followed(view.site, position), REACH_S)
         for recent in (self._pages_made, self._looks, self._around):
             recent.forget()
         return _see(f"/s/{quote(view.site, safe='')}/{ONE_OF[about.name]}/{quote(about.id, safe='')}")

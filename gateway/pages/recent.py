@@ -37,6 +37,7 @@ class Recent(Generic[T]):
         self._position = position
         self._made: OrderedDict[Hashable, _Made[T]] = OrderedDict()
         self._making: dict[Hashable, asyncio.Lock] = {}
+        self._forgotten = 0
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> tuple[T, int]:
         """The value, at most two seconds behind the rows, and the position that it shows at least.
@@ -44,6 +45,8 @@ class Recent(Generic[T]):
         While it is being made again the last one serves, so that nobody waits for what is sent to him anyway.
         """
         known = self._made.get(key)
+        if known is not None and known.position < self._forgotten:
+            known = None  # because: it was being made when somebody did something
         being_made = known is not None and key in self._making and self._making[key].locked()
         if known is None or not (being_made or self._serves(known, self._position(), READ_S)):
             known = await self._again(key, make, self._position(), READ_S)
@@ -62,10 +65,10 @@ class Recent(Generic[T]):
     def forget(self) -> None:
         """Somebody did something and wants to see it."""
         self._made.clear()
+        self._forgotten = self._position()
 
-    @staticmethod
-    def _serves(made: _Made[T], wanted: int, old_s: float) -> bool:
-        return made.age_s < (MOST_S if made.position >= wanted else old_s)
+    def _serves(self, made: _Made[T], wanted: int, old_s: float) -> bool:
+        return made.position >= self._forgotten and made.age_s < (MOST_S if made.position >= wanted else old_s)
 
     async def _again(self, key: Hashable, make: Callable[[], Awaitable[T]], wanted: int, old_s: float) -> _Made[T]:
         """Make it, unless somebody did so meanwhile."""

@@ -110,3 +110,15 @@ async def test_only_so_many_are_kept() -> None:
     assert kitchen.made == made
     await kitchen.recent.get(0, kitchen.make)
     assert kitchen.made == made + 1
+
+
+async def test_what_was_being_made_when_somebody_did_something_serves_nobody_who_asks_later() -> None:
+    kitchen = Kitchen()
+    kitchen.slow.clear()
+    early = asyncio.create_task(kitchen.recent.get("a", kitchen.make))
+    await asyncio.sleep(0)
+    kitchen.position = 2
+    kitchen.recent.forget()
+    kitchen.slow.set()
+    assert await early == (1, 1)
+    assert await kitchen.recent.get("a", kitchen.make) == (2, 2)

@@ -196,6 +196,16 @@ async def test_a_charge_read_from_the_dashboard_is_entered_on_the_vehicles_page(
     assert "43\N{NO-BREAK SPACE}%" in text or "43 of" in text
 
 
+async def test_the_first_page_after_a_form_shows_what_followed_from_it(running: Running) -> None:
+    page, path = "/s/nord/vehicles/BUS-129", "/s/nord/vehicles/BUS-129/charge"
+    _, text, _ = await running.get(page)
+    assert "<h1>BUS-129 leaves at 07:20: unknown." in text
+    token = field(text[text.index('class="act"') :], "token")
+    await running.post(path, {"token": token, "soc": "55,5"})
+    _, text, _ = await running.get(page)
+    assert "<h1>BUS-129 leaves at 07:20: on track." in text
+
+
 async def read(running: Running) -> list[Message]:
     """What people read from vehicles."""
     kept = [m async for r in running.log.read(0, follow=False) for m in r.messages if m.type == "vehicle.read"]
