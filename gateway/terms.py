@@ -129,5 +129,9 @@ def protocol(code: str) -> str:
 
 def share(have: float | None, goal: float) -> str:
     """`64 of 95 %`: what there is rounded down; what is needed rounded up, but down as well where there is as much."""
-    had = words.percent(have).removesuffix(f"{words.NBSP}%")
-    return f"{had} of {words.percent(goal, up=have is None or have < goal)}"
+    return f"{words.percent(have).removesuffix(f'{words.NBSP}%')} of {needed(have, goal)}"
+
+
+def needed(have: float | None, goal: float) -> str:
+    """`95 %`: what is needed, rounded up, but down where there is as much."""
+    return words.percent(goal, up=have is None or have < goal)

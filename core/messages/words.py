@@ -34,9 +34,12 @@ def amount(value: float | None, unit: str, *, up: bool = False) -> str:
     return UNKNOWN if value is None else f"{_figure(float(value), up)}{NBSP}{unit}"
 
 
-def percent(fraction: float | None, *, up: bool = False) -> str:
-    """A fraction 0..1 as `64 %`; down for what we have, up for what is needed; None is `?`."""
-    return UNKNOWN if fraction is None else f"{_whole(float(fraction) * 100, up)}{NBSP}%"
+def percent(fraction: float | None, *, up: bool = False, tenths: bool = False) -> str:
+    """A fraction 0..1 as `64 %`, or `64.2 %`; down for what we have, up for what is needed; None is `?`."""
+    if fraction is None:
+        return UNKNOWN
+    figure = f"{_whole(fraction * 1000, up) / 10:.1f}" if tenths else _whole(float(fraction) * 100, up)
+    return f"{figure}{NBSP}%"
 
 
 def money(value: Decimal | None, currency: str) -> str:

@@ -18,12 +18,15 @@ from gateway.readmodels.tables import CONCEPTS
 if TYPE_CHECKING:
     from gateway.api.reads import Reads
 
-NOT_CONNECTED = ("{station} is not connected since {since}.", "look at its power and network; see its last frames.")
+NOT_CONNECTED = (
+    "{station} has not been connected since {since}.",
+    "look at its power and network; see its last frames.",
+)
 NEVER = ("{station} has never connected.", "`busbar connect ocpp {typed}` says what to type into it.")
 NOT_PLACED = ("{station} has no place in the site's tree of limits, so it gets 0 kW.", "give it a node.")
 BAD_STATUS = ("A connector of {station} is {status}.", "see what it says under `detail`; restart it if it stays.")
 BAD_COMMAND = ("The last limit for {station} was {step}.", "see its last frames: `busbar trace {typed}`.")
-NO_SOC = ("No state of charge of {vehicle} is known.", "read the dashboard and post it, or let its charger send it.")
+NO_SOC = ("No state of charge is known for {vehicle}.", "read the dashboard and post it, or let its charger send it.")
 
 
 def level(steps: Sequence[Doc], now: datetime) -> float | None:

@@ -10,7 +10,7 @@ from gateway.pages.steps import grid, joined, limit_at, merged
 from gateway.pages.views import Departure, Incident, Limit, NightView, NowView
 
 ALL, AHEAD, STAYS = 40, timedelta(hours=6), timedelta(minutes=30)
-TABLE_S = 900
+TABLE_S, SEVERAL = 900, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,19 @@ def board(departures: Sequence[Departure], now: datetime, *, whole: bool = False
     return Board(shown, departed, len(rest) - len(shown))
 
 
-def needing(view: NowView) -> tuple[tuple[Departure, ...], tuple[Incident, ...]]:
-    """What needs a person, consequence first: departures that are not fine, then incidents that none of them names."""
-    departures = tuple(d for d in view.departures if not d.fine)
+def needing(view: NowView) -> tuple[tuple[Departure, ...], tuple[Departure, ...], tuple[Incident, ...]]:
+    """What needs a person, consequence first: departures that are not fine, buses that only are not plugged in yet,
+    where they are several and one line says it of all, then incidents that none of these names."""
+    departures = [d for d in view.departures if not d.fine]
     told = {(d.code, d.vehicle) for d in departures}
-    return departures, tuple(i for i in view.incidents if not told & {(i.kind, v) for v in (i.subject, *i.departures)})
+    unplugged = [d for d in departures if d.code == "not_plugged" and d.state == "unknown"]
+    if len(unplugged) < SEVERAL:
+        unplugged = []
+    return (
+        tuple(d for d in departures if d not in unplugged),
+        tuple(unplugged),
+        tuple(i for i in view.incidents if not told & {(i.kind, v) for v in (i.subject, *i.departures)}),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from core.messages import words
 from gateway.pages.picture.marks import element, line, percent, text
 from gateway.pages.picture.scale import scale
 from gateway.pages.steps import grid, sample
 from gateway.pages.views import Charge, VehicleView
-from gateway.pages.words import clock, vehicle_sentence
+from gateway.pages.words import clock, needed, vehicle_sentence
 
 HIGH, GAP, LOW = 150, 30, 70
 TOP = 20
@@ -33,11 +32,12 @@ def charge_svg(view: VehicleView) -> str:
         y = TOP + HIGH * (1 - departure.soc_goal)
         x = on.at(departure.departs)
         out += element("line", class_="ln goal", x1=x, x2=x, y1=TOP + HIGH, y2=y)
-        out += text(words.percent(departure.soc_goal, up=True), x, y - 6, "sm b mid")
+        out += text(needed(view.row.soc, departure.soc_goal), x, y - 6, "sm b mid")
     out += _powers(view) + _hours(view)
-    x = on.at(view.now)
-    out += element("line", class_="now", x1=x, x2=x, y1=TOP - 4, y2=TOP + HIGH + GAP + LOW)
-    out += text(f"now {clock(view.now, view.zone)}", x, TOP - 8, "sm b mid")
+    if view.begins <= view.now < view.ends:
+        x = on.at(view.now)
+        out += element("line", class_="now", x1=x, x2=x, y1=TOP - 4, y2=TOP + HIGH + GAP + LOW)
+        out += text(f"now {clock(view.now, view.zone)}", x, TOP - 8, "sm b mid")
     height = TOP + HIGH + GAP + LOW + 24
     return element("svg", out, class_="night", width="100%", height=height, role="img")
 

@@ -15,6 +15,7 @@ from gateway.pages.from_rows import (
     departure,
     incident,
     limit,
+    moment,
     night_vehicle,
     of_vehicles,
     parts,
@@ -106,6 +107,7 @@ class Loader:
             zone=row["zone"],
             now=now,
             import_kw=row.get("measured_kw"),
+            import_at=moment(row.get("measured_at")),
             limit=limit_at(limits, now),
             departures=departures,
             incidents=await self.incidents(site),
@@ -179,6 +181,8 @@ class Loader:
                 building_planned=later,
                 vehicles=vehicles,
                 gaps=tuple(g for g in gaps if g.meets(begins, ends)),
+                import_kw=row.get("measured_kw"),
+                import_at=moment(row.get("measured_at")),
                 follow=follow if any(v.departure.vehicle == follow for v in vehicles) else "",
             )
 
@@ -220,7 +224,7 @@ class Loader:
             if known is None or known.final:
                 departures[d.vehicle] = d
         bays = {
-            (s["station"], int(evse)): bay
+            (s["station"], int(evse)): bay if s["connected"] else bay | {"measured_kw": None}
             for s in await self.rows.of_site("stations", site)
             for evse, bay in s["evses"].items()
         }

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from core.messages import words as figures
 from gateway.pages import board, charge, picture, words
@@ -110,6 +110,7 @@ class Renderer:
             "pct": figures.percent,
             "span": figures.span,
             "path": lambda value: quote(str(value), safe=""),
+            "coded": coded,
             "listed": lambda value: figures.listed(list(value)),
         }
         return environment
@@ -140,6 +141,14 @@ class Renderer:
             if digested == asked:
                 return self.static[name], STATIC[name]
         return None
+
+
+def coded(text: str) -> Markup:
+    """A sentence in which commands stand between backticks: they are set as code."""
+    plain = text.split("`")
+    if len(plain) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(p) if n % 2 else escape(p) for n, p in enumerate(plain))
 
 
 def when(moment: datetime | None, frame: Frame, *, seconds: bool = False, day: bool = True) -> Markup:

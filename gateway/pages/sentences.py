@@ -28,7 +28,7 @@ def station_sentence(view: StationView) -> str:
         return f"{view.station} has no connector that is known."
     if not row.online:
         since = f" since {words.moment(row.since, view.zone, now=view.now)}" if row.since else ""
-        return f"{view.station} is silent{since}." if row.since else f"{view.station} has never connected."
+        return f"{view.station} has been silent{since}." if row.since else f"{view.station} has never connected."
     obeys = "" if row.wish in ("", "sent", "accepted", "confirmed") else f", but its last limit was {row.wish}"
     asked = sum(c.asked_kw or 0 for c in view.connectors)
     measured = [c.kw for c in view.connectors if c.kw is not None]
@@ -42,7 +42,7 @@ def session_sentence(view: SessionView) -> str:
     begins = words.moment(view.begins, view.zone, now=view.now)
     energy = words.amount(view.energy_kwh, "kWh")
     if view.ends is None:
-        return f"{who} charges at {view.station} since {begins}: {energy} so far."
+        return f"{who} has been charging at {view.station} since {begins}: {energy} so far."
     return f"{who} charged {energy} at {view.station}, from {begins} to {words.moment(view.ends, view.zone, now=view.now)}."
 
 

@@ -35,11 +35,11 @@ def connectors_of(
             node=doc["node"] or "",
             online=doc["connected"],
             since=moment(doc["since"]),
-            status=_status(doc, bay),
+            status=_status(doc, bay, asked),
             vehicle=bay["vehicle"],
             by=bay.get("by") or "",
-            asked_kw=_wished(doc, int(evse), now),
-            kw=bay["measured_kw"],
+            asked_kw=asked,
+            kw=bay["measured_kw"] if doc["connected"] else None,
             most_kw=most.get((doc["station"], int(evse))),
             wish=command.get("step", ""),
             wish_at=moment(command.get("time")),
@@ -49,15 +49,18 @@ def connectors_of(
             trouble=bad or trouble is not None,
         )
         for evse, bay in sorted(doc["evses"].items(), key=lambda entry: int(entry[0]))
+        for asked in (_wished(doc, int(evse), now),)
     ]
 
 
-def _status(doc: Doc, bay: Mapping[str, Any]) -> str:
+def _status(doc: Doc, bay: Mapping[str, Any], asked: float | None) -> str:
     if not doc["connected"]:
         return "silent" if doc["since"] else "never connected"
     state = bay.get("charging_state")
     if not state and bay["status"] == "occupied" and (bay["measured_kw"] or 0) > 0:
         state = "charging"  # because: OCPP 2 says so in its transaction, not at its connector
+    if state == "suspended_evse" and asked == 0:
+        return "paused, as asked"  # because: it does what it was told, that is no trouble of the charger
     return terms.term(terms.STATES, state or bay["status"])
 
 

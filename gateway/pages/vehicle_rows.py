@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -52,7 +53,12 @@ def inputs(need: Doc | None) -> tuple[Row, ...]:
         return ()
     why = need["message"]
     rows = [
-        Row("charge needed", words.percent(need["soc_goal"], up=True), "computed from all below", why=why),
+        Row(
+            "charge needed",
+            words.percent(need["soc_goal"], up=True, tenths=True),
+            "computed from all below",
+            why=why,
+        ),
         Row("energy for its work", words.amount(need["consumption_kwh"], "kWh", up=True), "computed", why=why),
         Row("reserve", words.amount(need["reserve_kwh"], "kWh", up=True), "policy", why=why),
     ]
@@ -132,7 +138,7 @@ def level(plan: Doc, at: datetime) -> float | None:
 
 def session_row(doc: Doc, record: Doc | None) -> SessionRow:
     """A session, with its cost once it is priced."""
-    cost = f"{record['cost_exact']} {record['currency']}" if record else ""
+    cost = words.money(Decimal(record["cost_exact"]), record["currency"]) if record else ""
     return SessionRow(
         doc["session"], doc["station"], sure(doc["started"]), moment(doc["ended"]), doc["energy_kwh"], cost
     )

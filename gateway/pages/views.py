@@ -122,6 +122,9 @@ class NightView:
     gaps: tuple[Gap, ...] = ()
     """Of the site's own meter."""
     follow: str = ""
+    import_kw: float | None = None
+    import_at: datetime | None = None
+    """When that was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ class NowView:
     zone: str
     now: datetime
     import_kw: float | None = None
+    import_at: datetime | None = None
+    """When that was measured."""
     limit: Limit | None = None
     departures: tuple[Departure, ...] = ()
     incidents: tuple[Incident, ...] = ()

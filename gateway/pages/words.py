@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from core.messages import words
 from core.messages.readiness import State
-from gateway.pages.steps import Excess, excesses, limit_at, value_at
+from gateway.pages.steps import Excess, excesses, limit_at
 from gateway.pages.views import Departure, Limit, NightView, NowView, VehicleView
+from gateway.terms import needed as needed
 from gateway.terms import share as share
 
 STATES: dict[State, str] = {
@@ -21,6 +22,8 @@ STATES: dict[State, str] = {
     "unknown": "unknown",
 }
 """The word beside each shape."""
+FRESH, DAY = timedelta(minutes=5), timedelta(days=1)
+"""So old a meter's reading stands for now; a limit that ends later than in a day is not one of this night's steps."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -84,12 +87,20 @@ def excess_words(excess: Excess) -> str:
     return f"{words.amount(excess.over_kw, 'kW', up=True)} over, {words.span(excess.span)}"
 
 
-def import_sentence(kw: float | None, limit: Limit | None, zone: str, now: datetime) -> str:
-    """Like `Import 230 of 260 kW until 04:30, grid operator`."""
-    if limit is None:
-        return f"Import {words.amount(kw, 'kW')}; no limit is known yet."
-    until = f" until {words.moment(limit.ends, zone, now=now)}"
-    return f"Import {_of(kw, limit)}{until}, {limit_words(limit, zone, kw=False)}."
+def import_now(view: NowView | NightView) -> float | None:
+    """The import that may be shown as of now: an old reading says nothing of it."""
+    return view.import_kw if view.import_at is not None and view.now - view.import_at <= FRESH else None
+
+
+def import_sentence(view: NowView | NightView, limit: Limit) -> str:
+    """Like `Import 230 of 260 kW until 04:30, grid operator`; of an old reading its value and time."""
+    kw, old = import_now(view), ""
+    if kw is None and view.import_kw is not None:
+        read = words.moment(view.import_at, view.zone, now=view.now)
+        old = f" (last {words.amount(view.import_kw, 'kW')} at {read})"
+    near = limit.ends - view.now <= DAY
+    until = f" until {words.moment(limit.ends, view.zone, now=view.now)}" if near else ""
+    return f"Import {_of(kw, limit)}{old}{until}, {limit_words(limit, view.zone, kw=False)}."
 
 
 def _of(kw: float | None, limit: Limit) -> str:
@@ -106,8 +117,8 @@ def night_limit(view: NightView) -> str:
     """Import now, highest of the night, and whether the limit was kept."""
     parts = []
     limit = limit_at(view.limits, view.now)
-    if limit is not None:
-        parts.append(import_sentence(value_at(view.imported, view.now) or _last(view), limit, view.zone, view.now))
+    if limit is not None and view.begins <= view.now < view.ends:
+        parts.append(import_sentence(view, limit))
     if view.imported:
         parts.append(_highest(view))
     over = excesses(view.imported, view.limits, view.now)
@@ -117,12 +128,6 @@ def night_limit(view: NightView) -> str:
     elif view.imported and view.limits:
         parts.append("The limit was kept.")
     return " ".join(parts)
-
-
-def _last(view: NightView) -> float | None:
-    """The last measured import, if it reaches to within two minutes of now."""
-    steps = [s for s in view.imported if s.begins <= view.now]
-    return steps[-1].kw if steps and (view.now - steps[-1].ends).total_seconds() <= 120 else None
 
 
 def _highest(view: NightView) -> str:
@@ -144,12 +149,17 @@ def ready_words(departure: Departure, zone: str, now: datetime) -> str:
     if departure.state == "met":
         return f"since {clock(departure.since, zone)}" if departure.since else "ready"
     if departure.ready_at is None:
-        return "" if departure.final else ("not in time" if not departure.fine else words.UNKNOWN)
+        return "" if departure.final else ("not in time" if _short(departure) else words.UNKNOWN)
     if departure.ready_at <= now:
         return words.UNKNOWN  # because: it was to be ready by then and is not; the next assessment says when
     if departure.ready_at > departure.departs:
         return "not in time"
     return words.moment(departure.ready_at, zone, now=now)
+
+
+def _short(departure: Departure) -> bool:
+    """Whether what is expected falls short; of a bus that stands charged, but unheard, nobody knows."""
+    return not departure.fine and (departure.soc_expected is None or departure.soc_expected < departure.soc_goal)
 
 
 def now_sentence(view: NowView) -> str:

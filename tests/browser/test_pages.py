@@ -83,7 +83,7 @@ async def test_a_page_is_quiet_and_within_its_width_by_day_and_by_night(
     visit: Visitor, nights: Nights, name: str, moment: str
 ) -> None:
     visited = await visit(PAGES[name], at=nights[moment])
-    for width in (1440, 360):
+    for width in (1440, 1000, 768, 360):
         await visited.page.set_viewport_size({"width": width, "height": 900})
         for scheme in ("light", "dark"):
             await visited.page.emulate_media(color_scheme=scheme)
@@ -198,7 +198,7 @@ async def test_the_board_says_what_the_read_model_says(visit: Visitor, nights: N
 async def test_at_0112_the_bus_at_the_silent_charger_needs_a_person_and_stands_first(visit: Visitor) -> None:
     visited = await visit(PAGES["now"])
     needs = await visited.words(".needs li")
-    assert re.match(r"BUS-112 05:30 at risk Charger CP-06 is silent since 00:53\..*Next: check its network", needs)
+    assert re.match(r"BUS-112 05:30 at risk Charger CP-06 went silent at 00:53\..*Next: check its network", needs)
     assert re.match(r"Import 24\d of 260 kW until 04:30, grid-operator, by OSCP", await visited.words(".head p"))
     times = await visited.page.locator(".board .dep").all_inner_texts()
     assert len(times) == 16

@@ -22,20 +22,20 @@ INCIDENTS: Mapping[str, Reason] = {
         touches=True,
     ),
     "limit_not_obeyed": STATION.high(
-        "Charger {station} draws or holds more than its limit since {since:time}[: {power_kw} of {asked_kw}].",
+        "Charger {station} has drawn or held more than its limit since {since:time}[: {power_kw} of {asked_kw}].",
         "set its limit on the charger, or stop it there.",
         touches=True,
     ),
     "limit_exceeded": NODE.critical(
-        "{node} draws {over_kw:up} above its limit of {limit_kw}[ ({source})] since {since:time}.",
+        "{node} has drawn {over_kw:up} more than its limit of {limit_kw}[ ({source})] since {since:time}.",
         "switch off load beside charging; chargers are being lowered.",
     ),
     "unknown_vehicle": STATION.medium(
-        "An unknown vehicle stands at {bay} since {since:time}. It charges from what known departures leave.",
+        "An unknown vehicle has stood at {bay} since {since:time}. It charges from what known departures leave.",
         "say which bus it is: `busbar assign VEHICLE {bay}`.",
     ),
     "vehicle_conflict": STATION.medium(
-        "Evidence disagrees which bus stands at {bay} since {since:time}[: {candidates}].",
+        "Since {since:time} the evidence has disagreed about which bus stands at {bay}[: {candidates}].",
         "look, then say which: `busbar assign VEHICLE {bay}`.",
     ),
     "grid_source_lost": SOURCE.high(
@@ -51,7 +51,7 @@ INCIDENTS: Mapping[str, Reason] = {
         "lower safe levels or the building's load; chargers that can be reached are lowered.",
     ),
     "building_above_reserve": NODE.medium(
-        "The building draws {power_kw} since {since:time}, {limit_kw} are reserved for it.",
+        "The building has drawn {power_kw} since {since:time}; {limit_kw} are reserved for it.",
         "switch off load, or raise the reserve in the configuration.",
     ),
     "plan_refused": NODE.high(

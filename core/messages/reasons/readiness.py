@@ -42,17 +42,17 @@ READINESS: Mapping[str, Reason] = {
         "move its departure, give the block to another bus, or ask for more power.",
     ),
     "charger_fault": STATION.high(
-        "Charger {station} reports a fault[ at bay {bay}][: {error}][ since {since:time}]. It does not charge.",
+        "Charger {station} reports a fault[ at bay {bay}][: {error}][, since {since:time}]. It does not charge.",
         "move the bus to another bay, then call service.",
         touches=True,
     ),
     "charger_offline": STATION.medium(
-        "Charger {station} is silent[ since {since:time}]. Its last schedule holds, then its safe level[ of {safe_kw}].",
+        "Charger {station} went silent[ at {since:time}]. Its last schedule holds, then its safe level[ of {safe_kw}].",
         "check its network and its screen.",
         touches=True,
     ),
     "charging_not_started": STATION.high(
-        "{vehicle} is plugged in at {bay}, but takes nothing[ of {asked_kw}] since {since:time}.",
+        "{vehicle} is plugged in at {bay}, but has taken nothing[ of {asked_kw}] since {since:time}.",
         "re-plug it; if it still takes nothing, use another bay.",
     ),
     "power_below_plan": STATION.medium(
@@ -80,7 +80,7 @@ READINESS: Mapping[str, Reason] = {
         "read the dashboard and enter the value: `busbar soc {vehicle} PERCENT`, or on its page.",
     ),
     "soc_stale": VEHICLE.low(
-        "No state of charge of {vehicle} since {read:time}[, last {last_soc}].",
+        "No state of charge for {vehicle} since {read:time}[, last {last_soc}].",
         "read the dashboard and enter the value: `busbar soc {vehicle} PERCENT`, or on its page.",
     ),
     "schedule_changed": VEHICLE.high(
@@ -96,7 +96,7 @@ READINESS: Mapping[str, Reason] = {
         "keep it plugged in; free power if something else goes wrong.",
     ),
     "recovering": VEHICLE.low(
-        "{vehicle} is on plan again since {since:time}; it counts as on track when that lasts.",
+        "{vehicle} has been on plan again since {since:time}; it counts as on track when that lasts.",
         "nothing; wait two minutes.",
     ),
     "default_work": VEHICLE.low(

@@ -15,9 +15,9 @@ CLEAR, LINE = 26.0, 14.0
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 
 
-def numbered(limits: Sequence[Limit]) -> dict[tuple[str, bool], str]:
-    """A sign for each source, in the order in which they first bind."""
-    keys = dict.fromkeys((limit.source, limit.fallback) for limit in limits)
+def numbered(limits: Sequence[Limit], on: Scale, zone: str) -> dict[tuple[str, bool], str]:
+    """A sign for each source that somewhere needs one, in the order in which they first bind."""
+    keys = dict.fromkeys((limit.source, limit.fallback) for limit in limits if _widths(limit, on, zone)[1] is not None)
     return {key: CIRCLED[n] if n < len(CIRCLED) else f"({n + 1})" for n, key in enumerate(keys)}
 
 
@@ -34,7 +34,7 @@ def walls(limits: Sequence[Limit], on: Scale) -> str:
 
 def names(limits: Sequence[Limit], on: Scale, zone: str) -> str:
     """At each step kW and source where there is room; else kW and the source's sign; else nothing (it is in the table)."""
-    signs = numbered(limits)
+    signs = numbered(limits, on, zone)
     out = ""
     for limit in limits:
         x, room = on.x(limit.begins), on.x(limit.ends) - on.x(limit.begins)
@@ -115,12 +115,10 @@ def _escaped(source: str) -> str:
 def key_lines(view: NightView, limits: Sequence[Limit], on: Scale) -> list[tuple[str, str]]:
     """(width, `② grid operator, by OSCP, received 23:30`): what the signs mean, in the widths in which they are shown."""
     out = []
-    for (source, fallback), sign in numbered(limits).items():
+    for (source, fallback), sign in numbered(limits, on, view.zone).items():
         own = [s for s in limits if (s.source, s.fallback) == (source, fallback)]
         shown = [_widths(s, on, view.zone) for s in own]
         signs = [short for _, short in shown if short is not None]
-        if not signs:
-            continue
         last = max(own, key=lambda s: (s.heard is not None, s.heard or s.begins))
         said = limit_words(last, view.zone, kw=False)
         heard = f", received {clock(last.heard, view.zone)}" if last.heard and not fallback else ""

@@ -14,7 +14,7 @@ from gateway.pages.words import STATES, clock, share, short_ids, spoken
 
 HIGHEST = 16.0
 """Pixels of the highest power of the night in a row."""
-WIDE_ID, NARROW_ID = 11, 4
+WIDE_ID, NARROW_ID = 9, 4
 """Characters of an id that the margin holds; of a longer one its end is shown, which tells it apart."""
 SHAPES = {
     "met": "met",
@@ -118,7 +118,7 @@ def _told(departure: Departure, top: float, view: NightView, names: Mapping[str,
     y, strong = top + 14, "" if departure.fine and departure.vehicle != view.follow else " b"
     at = clock(departure.departs, view.zone)
     return (
-        text(_tail(departure.vehicle, WIDE_ID), 0, y, f"end m{strong}", dx=-6)
+        text(_tail(departure.vehicle, WIDE_ID, "…"), 0, y, f"end m{strong}", dx=-6)
         + text(_tail(names[departure.vehicle], NARROW_ID), 0, y, f"end n{strong}", dx=-4)
         + text(f"{at} {STATES[departure.state]}", "100%", y, f"m{strong}", dx=10)
         + text(_charge(departure), "100%", y, "end mut m", dx=222)
@@ -138,8 +138,9 @@ def _link(departure: Departure, on: Scale, top: float, view: NightView) -> str:
     return element("a", "".join(parts), href=href, class_="row", aria_label=spoken(departure, view.zone))
 
 
-def _tail(id: str, most: int) -> str:
-    return id if len(id) <= most else f"…{id[1 - most :]}"
+def _tail(id: str, most: int, mark: str = "") -> str:
+    """The mark is as wide as two figures."""
+    return id if len(id) <= most else mark + id[2 * len(mark) - most :].lstrip(" -_./")
 
 
 def _charge(departure: Departure) -> str:

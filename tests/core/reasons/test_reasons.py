@@ -102,7 +102,7 @@ def test_an_optional_part_falls_away_when_one_of_its_numbers_is_missing():
 
 
 def test_a_missing_number_outside_an_optional_part_is_a_question_mark():
-    assert sentence("soc_stale", {"vehicle": "BUS-1"}, zone=ZONE) == "No state of charge of BUS-1 since ?."
+    assert sentence("soc_stale", {"vehicle": "BUS-1"}, zone=ZONE) == "No state of charge for BUS-1 since ?."
 
 
 def test_a_value_within_a_command_is_one_word_of_a_shell_whoever_named_it() -> None:

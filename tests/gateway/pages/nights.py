@@ -43,6 +43,8 @@ def night(
         ends=ends,
         limits=limits,
         imported=tuple(s for s in total if s.ends <= at),
+        import_kw=next((s.kw for s in reversed(total) if s.ends <= at), None),
+        import_at=at,
         import_planned=tuple(s for s in total if s.ends > at),
         building=tuple(s for s in building if s.ends <= at),
         building_planned=tuple(s for s in building if s.ends > at),

@@ -79,7 +79,7 @@ async def test_now_says_how_many_departures_need_a_person_and_why(shared: Runnin
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)).replace("\u00a0", " ")
     assert re.search(r"\d of 4 departures (is|are) fine. \d needs? a person", plain)
     assert "of 120 kW until 04:30, grid operator" in plain
-    assert "Charger CP-02 is silent since 00:40" in plain
+    assert "Charger CP-02 went silent at 00:40" in plain
     assert "Next: check its network and its screen." in plain
     times = [text.index(f">{t}</time></td>") for t in ("06:20", "06:50", "07:20")]
     assert times == sorted(times)

@@ -51,7 +51,7 @@ def with_excess() -> NightView:
     view = night(16)
     at = moment("01:00")
     over = Step(at, at + timedelta(seconds=20), 274.0)
-    return replace(view, imported=(*(s for s in view.imported if s.begins < at), over))
+    return replace(view, imported=(*(s for s in view.imported if s.begins < at), over), import_kw=None)
 
 
 def with_fallback() -> NightView:

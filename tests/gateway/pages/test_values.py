@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from core.messages.reasons import REASONS, next_step, sentence
 from gateway.pages import vehicle_rows, words
-from gateway.pages.board import board, quarters
+from gateway.pages.board import board, needing, quarters
 from gateway.pages.charge import charge_svg
 from gateway.pages.nights import evening_of, window
-from gateway.pages.render import Renderer
+from gateway.pages.render import Renderer, coded
 from gateway.pages.samples import held, of_plan, summed, trimmed
+from gateway.pages.station_rows import connectors_of
 from gateway.pages.steps import excesses, grid, merged, sample
-from gateway.pages.views import Charge, Departure, Limit, Row, Step, VehicleRow, VehicleView
+from gateway.pages.views import Charge, Departure, Limit, NowView, Row, Step, VehicleRow, VehicleView
 from tests.gateway.pages.nights import ZONE, moment, name_of, night
 
 A, B, C, D = (moment(t) for t in ("20:00", "20:10", "20:20", "20:30"))
@@ -255,3 +257,75 @@ def test_nothing_is_planned_for_a_bus_that_was_unplugged_after_its_last_plan() -
     now, ends = moment("01:12"), moment("08:10")
     assert vehicle_rows.planned_charge(stands, [plan], now, ends)
     assert vehicle_rows.planned_charge(replace(stands, bay=""), [plan], now, ends) == ()
+
+
+DEPARTURE = Departure("BUS-1", moment("06:20"), "at_risk", 0.8)
+
+
+def test_an_old_reading_of_the_meter_stands_with_its_time_and_not_for_now() -> None:
+    limit = Limit(A, moment("04:30"), 260.0, "grid operator")
+    fresh = NowView("nord", "Depot Nord", ZONE, B, import_kw=230.0, import_at=B - MINUTE, limit=limit)
+    assert words.import_sentence(fresh, limit).startswith("Import 230 of 260\u00a0kW until 04:30")
+    old = replace(fresh, import_at=B - 6 * MINUTE)
+    assert words.import_now(old) is None
+    assert words.import_sentence(old, limit).startswith("Import ? of 260\u00a0kW (last 230\u00a0kW at 20:04) until")
+
+
+def test_a_limit_that_ends_later_than_in_a_day_is_told_without_its_end() -> None:
+    limit = Limit(A, A + timedelta(days=2), 900.0, "grid connection")
+    view = NowView("nord", "Depot Nord", ZONE, B, import_kw=230.0, import_at=B, limit=limit)
+    assert words.import_sentence(view, limit) == "Import 230 of 900\u00a0kW, grid connection."
+
+
+@pytest.mark.parametrize(("expected", "said"), [(0.7, "not in time"), (None, "not in time"), (0.81, "?")])
+def test_a_bus_that_stands_charged_but_unheard_is_not_called_late(expected: float | None, said: str) -> None:
+    assert words.ready_words(replace(DEPARTURE, soc_expected=expected), ZONE, A) == said
+
+
+def test_several_buses_that_are_only_not_plugged_in_yet_need_one_line() -> None:
+    waiting = tuple(replace(DEPARTURE, vehicle=f"BUS-{n}", state="unknown", code="not_plugged") for n in range(3))
+    urgent = replace(DEPARTURE, vehicle="BUS-9", code="not_plugged")
+    view = NowView("nord", "Depot Nord", ZONE, A, departures=(*waiting, urgent))
+    assert needing(view) == ((urgent,), waiting, ())
+    assert needing(replace(view, departures=(*waiting[:2], urgent))) == ((*waiting[:2], urgent), (), ())
+
+
+def test_a_command_in_a_sentence_is_set_as_code_and_a_name_in_it_stays_a_name() -> None:
+    assert coded("enter it: `busbar soc <b> PERCENT`, now") == (
+        "enter it: <code>busbar soc &lt;b&gt; PERCENT</code>, now"
+    )
+    assert coded("a lone ` & no more") == "a lone ` &amp; no more"
+
+
+def test_a_goal_that_is_reached_is_the_same_figure_in_the_chart_as_above_it() -> None:
+    departure = replace(DEPARTURE, state="met", soc_goal=0.9142)
+    for soc, said in ((0.9143, "91"), (0.5, "92")):
+        row = VehicleRow("BUS-1", soc=soc, departure=departure)
+        view = VehicleView("nord", ZONE, B, row, A, moment("06:50"))
+        assert words.share(soc, 0.9142).endswith(f"of {said}\u00a0%")
+        assert f">{said}\u00a0%<" in charge_svg(view)
+
+
+def station(**bay: Any) -> dict[str, Any]:
+    known = {"name": "D2", "status": "occupied", "vehicle": "BUS-1", "measured_kw": 17.0} | bay
+    wish = {"valid_until": moment("08:00").isoformat(), "safe_kw": 6, "evses": [{"evse": 1, "steps": STEPS}]}
+    doc = {"station": "CP-07", "node": "P1", "connected": True, "since": A.isoformat(), "last_seen": A.isoformat()}
+    return doc | {"wish": wish, "evses": {"1": known}}
+
+
+STEPS = [{"at": moment("18:00").isoformat(), "kw": 0.0}]
+
+
+def test_what_a_silent_charger_measured_last_is_not_shown_as_of_now() -> None:
+    (heard,) = connectors_of(station(), None, B, {})
+    (silent,) = connectors_of(station() | {"connected": False}, None, B, {})
+    assert (heard.kw, silent.kw, silent.status) == (17.0, None, "silent")
+
+
+def test_a_charger_that_pauses_because_it_was_told_to_does_as_asked() -> None:
+    (row,) = connectors_of(station(charging_state="suspended_evse"), None, B, {})
+    assert (row.asked_kw, row.status) == (0.0, "paused, as asked")
+    told = station(charging_state="suspended_evse")
+    told["wish"]["evses"][0]["steps"] = [{"at": moment("18:00").isoformat(), "kw": 60.0}]
+    (row,) = connectors_of(told, None, B, {})
+    assert row.status == "paused by the charger"
