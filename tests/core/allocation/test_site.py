@@ -42,6 +42,13 @@ def test_on_the_quarter_hour_the_first_slot_is_whole() -> None:
     assert frame.first_s == 900
 
 
+def test_who_comes_at_the_edge_of_a_slot_has_all_of_it_and_a_moment_later_none() -> None:
+    frame = Frame.at(NOW, 3)
+    edge = frame.edges[1]
+    assert [frame.first_at(edge + timedelta(microseconds=late)) for late in (-1, 0, 1)] == [1, 1, 2]
+    assert frame.first_at(frame.ends) == frame.count
+
+
 @pytest.mark.parametrize("moment", [NOW, NOW + timedelta(microseconds=260_889), NOW.replace(minute=15, microsecond=1)])
 def test_who_is_plugged_charges_in_the_running_slot_whatever_part_of_a_second_it_is(moment: datetime) -> None:
     needs, stays = everybody(2, goal=0.9)

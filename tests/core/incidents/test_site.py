@@ -388,6 +388,7 @@ def test_nothing_is_written_strictly_before_the_next_deadline(facts, share):
     due = depot.due(now) or now + timedelta(days=3)
     assert depot.decide(now + (due - now) * share) == []
     assert depot.decide(due - INSTANT) == []
+    assert (depot.due(due) or due + INSTANT) > due
 
 
 def test_of_two_states_of_a_source_at_one_moment_the_later_counts(depot):
