@@ -212,7 +212,7 @@ def _plain(part: NodeLimit | Demand) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Problem:
-    """A problem from plain data; where a number stands instead of a list it holds for every slot.
+    """A problem from plain data; where a number stands instead of a list it holds for every slot, a demand's until its deadline.
 
     Raises:
         ProblemError: unknown or missing fields, and all that `Problem` refuses.
@@ -249,7 +249,11 @@ def _rows(data: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
 def _part(where: str, row: Mapping[str, Any], slots: int, kind: type[Any]) -> dict[str, Any]:
     required = _REQUIRED[where]
     _fields(f"{where}[{row.get('id')}]", row, required, set(kind.__dataclass_fields__) - required)
-    return {name: _spread(value, slots) if name in _SERIES else value for name, value in row.items()}
+    found = {name: _spread(value, slots) if name in _SERIES else value for name, value in row.items()}
+    end = row.get("deadline_slot", -1)
+    if isinstance(row["cap_wh"], int) and isinstance(end, int) and 0 <= end <= slots:
+        found["cap_wh"] = (row["cap_wh"],) * end + (0,) * (slots - end)
+    return found
 
 
 def _fields(where: str, row: Mapping[str, Any], required: set[str], optional: set[str]) -> None:

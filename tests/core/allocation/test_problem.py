@@ -43,6 +43,12 @@ def test_a_number_instead_of_a_list_holds_for_every_slot() -> None:
     assert from_json(changed("nodes.0.cap_wh", 10)) == from_json(GOOD)
 
 
+def test_a_number_reaches_a_demand_until_its_deadline() -> None:
+    data = changed("demands.0.cap_wh", 5)
+    data["demands"][0]["deadline_slot"] = 1
+    assert from_json(data).demands[0].cap_wh == (5, 0)
+
+
 def test_the_least_form_has_sound_defaults() -> None:
     demand = from_json(GOOD).demands[0]
     assert (from_json(GOOD).first_s, from_json(GOOD).price, from_json(GOOD).nodes[0].source(1)) == (0, (), "rating")
