@@ -144,7 +144,7 @@ class NatsLog:
     async def read(self, after: int, *, follow: bool = True) -> AsyncIterator[Record]:
         """See `Log.read`."""
         chain = Chain(after)
-        end = None if follow else await self.last()
+        end = None if follow else await self._end(after)
         async for message in self._messages(chain, end):
             yield chain.record(message.seq, message.subject, message.data)
 
@@ -154,9 +154,16 @@ class NatsLog:
         Raises:
             Damaged: what is wrong, and where.
         """
-        end = await self.last()
+        end = await self._end(chain.last)
         async for message in self._messages(chain, end):
             chain.check(message.seq, message.subject, message.data)
+        return end
+
+    async def _end(self, after: int) -> int:
+        """The last sequence. Where its record is gone the reader would wait for it for ever."""
+        end = await self.last()
+        if end > after and await self.at(end) is None:
+            raise Damaged(f"record {end}, the last one, cannot be read; {NEXT}")
         return end
 
     async def _messages(self, chain: Chain, end: int | None) -> AsyncGenerator[Pulled, None]:

@@ -20,7 +20,7 @@ from gateway.journal.auth import Credentials
 from gateway.journal.chain import Chain
 from gateway.journal.limits import Limits
 from gateway.journal.lock import Locked
-from gateway.journal.log import Damaged
+from gateway.journal.log import Damaged, Record
 from gateway.journal.opening import OpenJournal, open_journal, state_in
 from gateway.journal.process import CannotStart
 from gateway.journal.server import EmbeddedServer
@@ -161,6 +161,22 @@ async def test_a_cut_journal_is_not_written_to(tmp_path: Path) -> None:
     with pytest.raises(Damaged, match=r"ends at record 19, but 20 was acknowledged; next:"):
         await open_journal(tmp_path)
     assert not is_held(state_in(tmp_path))
+
+
+async def test_the_readers_of_a_journal_whose_end_is_gone_are_told_and_do_not_wait_for_it(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    with block(tmp_path).open("r+b") as file:
+        file.truncate(block(tmp_path).stat().st_size // 2)
+    opened = await open_journal(tmp_path, read_only=True)
+    for reading in (opened.log.verify(Chain()), _all(opened)):
+        with pytest.raises(Damaged, match=r"record 20, the last one, cannot be read; next:"):
+            async with asyncio.timeout(GENEROUS_S):
+                await reading
+    await opened.close()
+
+
+async def _all(opened: OpenJournal) -> list[Record]:
+    return [record async for record in opened.log.read(0, follow=False)]
 
 
 async def flip_a_bit(folder: Path) -> None:
