@@ -125,16 +125,15 @@ class _Search:
             self.rows.take(self.net.cuts())
 
     def _relax(self) -> None:
-        patience = 0
+        """LP rounds while each lowers the bound; what they leave open is the integer master's."""
         for _ in range(self.budget.rounds):
             choice = self.master.relax(self.rows.rows)
             if choice is None:
                 return
-            patience = 0 if choice.at_most < self.at_most else patience + 1
+            lower = choice.at_most < self.at_most
             self.at_most = min(self.at_most, choice.at_most)
             self._round(choice.keep)
-            gap = self.at_most - self._count(self.best)
-            if self.done or patience > (7 if gap <= 2 else 26) or not self._separate(choice.keep):
+            if self.done or not lower or not self._separate(choice.keep):
                 return
 
     def _integer(self) -> None:
@@ -170,10 +169,9 @@ class _Search:
         return found
 
     def _round(self, keep: Floats) -> None:
-        """A set near the point: its whole ones, the rest put back greedily while every row holds, then mended."""
-        chosen = self.earlier | (self.now & (keep > 1 - 1e-6))
-        chosen = self._mend(self._fill(chosen, self._order(keep)))
-        self._offer(self._put_back(chosen, keep))
+        """A set near the point: its whole ones, mended, and the rest put back while the flow agrees."""
+        whole = self.earlier | (self.now & (keep > 1 - 1e-6))
+        self._offer(self._put_back(self._mend(whole), keep))
 
     def _swap(self) -> None:
         """Whom the previous plan served takes the place of somebody it did not, where the flow agrees."""
@@ -195,18 +193,6 @@ class _Search:
             members.tolist(), key=lambda i: (-round(float(keep[i]), 6), not self.wished[i], int(self.net.needs[i]), i)
         )
         return [int(i) for i in key]
-
-    def _fill(self, chosen: Bools, order: list[int]) -> Bools:
-        if not self.rows.rows:
-            return chosen
-        weights = np.array([row.weight for row in self.rows.rows])
-        room = np.array([row.cap for row in self.rows.rows]) - weights[:, chosen].sum(axis=1)
-        result = chosen.copy()
-        for i in order:
-            if not result[i] and (weights[:, i] <= np.maximum(room, 0)).all():
-                result[i] = True
-                room = room - weights[:, i]
-        return result
 
     def _mend(self, chosen: Bools) -> Bools:
         """Drop the fewest that the broken rows ask for until the flow serves everybody who is left."""
