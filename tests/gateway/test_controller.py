@@ -36,14 +36,14 @@ class House:
     """A hub with two depots on the embedded server, and one client."""
 
     def __init__(self, data: Path) -> None:
-        self._data = data
+        self._data, self._clock = data, StoppedClock()
         self.client = aiohttp.ClientSession()
         self.hub: Hub
 
     async def start(self) -> Hub:
         sites = (depot(), depot().model_copy(update={"id": "other", "stations": ()}))
         settings = HubSettings(data=self._data, http=(HttpListener(port=0),), sites=sites).anchored(self._data)
-        self.hub = Hub(settings, clock=StoppedClock())
+        self.hub = Hub(settings, clock=self._clock)
         await self.hub.start()
         return self.hub
 

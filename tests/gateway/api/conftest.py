@@ -96,6 +96,7 @@ Start = Callable[..., Awaitable[Running]]
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     made: list[Running] = []
+    clock = StoppedClock()  # because: over a restart time goes on
 
     async def _start(
         log: MemoryLog | None = None, users: tuple[User, ...] = (), data: str = "data", **more: Any
@@ -104,7 +105,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         settings = HubSettings(
             data=tmp_path / data, http=(HttpListener(port=0),), sites=(depot(),), users=users, **more
         ).anchored(tmp_path)
-        hub = Hub(settings, clock=StoppedClock(), log=kept)
+        hub = Hub(settings, clock=clock, log=kept)
         await hub.start()
         made.append(Running(hub, kept, aiohttp.ClientSession()))
         await made[-1].settled()

@@ -209,7 +209,7 @@ async def test_a_late_acceptance_still_counts(impatient: Hub) -> None:
     await hub.world.journal.until("command.unanswered")
     await peer.socket.send(f'[3,"{kept[0][1]}",{{"status":"Accepted"}}]')
     await confirmed(hub, wish.id)
-    late = [m for m in hub.world.journal.of("command.accepted") if m.body.call == kept[0][1]]
+    late = await until(lambda: [m for m in hub.world.journal.of("command.accepted") if m.body.call == kept[0][1]])
     assert len(late) == 1
     await peer.close()
 

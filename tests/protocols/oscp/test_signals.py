@@ -57,7 +57,8 @@ async def test_a_handshake_is_a_contact_and_is_acknowledged_with_its_id(hub: Set
 
 async def test_request_facts_and_answer_stand_in_one_record(hub: Setting) -> None:
     await hub.operator.send(UPDATE, forecast(block()))
-    [record] = [r for site, r in hub.journal.records if site == "depot" and r[0].body.subject == f"POST {UPDATE}"]
+    [(site, record)] = [r for r in hub.journal.records if any(isinstance(m.body, ConstraintStated) for m in r[1])]
+    assert site == "depot"
     assert [m.type for m in record] == ["evidence.received", "constraint.stated", "evidence.sent"]
     assert isinstance(record[2].body, EvidenceSent)
     assert record[2].body.frame == "HTTP 204"
