@@ -119,7 +119,7 @@ class Loader:
         """Open ones, worst and oldest first."""
         found = [incident(doc) for doc in await self.rows.unfinished("incidents", site)]
         order = ("critical", "high", "medium", "low")
-        return tuple(sorted(found, key=lambda i: (order.index(i.severity), i.opened)))
+        return tuple(sorted(found, key=lambda i: (order.index(i.severity), i.opened, i.subject)))
 
     async def resolved(self, site: str, now: datetime) -> tuple[Incident, ...]:
         """Those that ended since the noon before this night."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from core.messages import words
 from gateway import terms
@@ -130,7 +129,7 @@ def _incident(doc: Doc, zone: str) -> Statement:
 
 def _record(doc: Doc) -> Statement:
     energy = words.amount(doc["energy_kwh"], "kWh")
-    text = f"{energy} for {words.money(Decimal(doc['cost_exact']), doc['currency'])} by the tariff {doc['tariff']}"
+    text = f"{energy} for {doc['cost_exact']}{words.NBSP}{doc['currency']} by the tariff {doc['tariff']}"
     text += f", for {doc['cost_centre']}" if doc["cost_centre"] else ""
     status = "" if doc["status"] == "complete" else f" {doc['reason']}"
     return Statement("record", f"{text}.{status}", sure(doc["to"]), doc["message"])

@@ -100,6 +100,7 @@ class Renderer:
             "night_svg": lambda view: Markup(picture.night_svg(view)),  # noqa: S704 because: it escapes by itself
             "key_lines": picture.key_lines,
             "charge_svg": lambda view: Markup(charge.charge_svg(view)),  # noqa: S704 because: it escapes by itself
+            "crowded": picture.crowded,
             "when": when,
             "UNKNOWN": figures.UNKNOWN,
         }

@@ -83,6 +83,8 @@ def _source(item: Mapping[str, Any]) -> str:
     name, _, origin = source.removeprefix("work ").partition(": ")
     if source.startswith("person:"):
         return f"by hand, {source.removeprefix('person:')}"
+    if source.startswith("policy "):
+        return str(source).replace("_", " ")
     if not source.startswith("work "):
         return str(source)
     parts = name.split(":", 2)  # because: the block of a departure by hand has its time in its name
@@ -127,7 +129,8 @@ def _because(plan: Doc, whole: Doc | None) -> str:
     """The reason that the assignment gives, else what its plan was made for."""
     triggers = [terms.term(terms.TRIGGERS, t) for t in (whole or {}).get("triggers", ())]
     return str(
-        plan.get("reason") or (words.listed(triggers) if triggers else terms.term(terms.OUTCOMES, plan["outcome"]))
+        (plan.get("reason") or "").rstrip(".")
+        or (words.listed(triggers) if triggers else terms.term(terms.OUTCOMES, plan["outcome"]))
     )
 
 

@@ -27,7 +27,7 @@ INCIDENTS: Mapping[str, Reason] = {
         touches=True,
     ),
     "limit_exceeded": NODE.critical(
-        "{node} has drawn {over_kw:up} more than its limit of {limit_kw}[ ({source})] since {since:time}.",
+        "{node} has drawn {over_kw:up} above its limit of {limit_kw}[ ({source})] since {since:time}.",
         "switch off load beside charging; chargers are being lowered.",
     ),
     "unknown_vehicle": STATION.medium(

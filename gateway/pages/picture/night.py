@@ -15,6 +15,7 @@ from gateway.pages.picture.marks import area, element, line, percent, text
 from gateway.pages.picture.rows import rows
 from gateway.pages.picture.scale import CHARACTER, PANEL, ROW, ROWS, TOP, Scale, fits, scale
 from gateway.pages.picture.stack import EXCEPTIONS, Band, bands, crowded
+from gateway.pages.samples import summed
 from gateway.pages.steps import Grid, excesses, grid, limit_at, merged, sample
 from gateway.pages.views import Limit, NightVehicle, NightView
 from gateway.pages.words import excess_words, night_sentence, short_ids
@@ -88,7 +89,9 @@ def _scaled(view: NightView) -> tuple[tuple[Limit, ...], Scale]:
     steps = merged(view.limits)
     splits = [edge for step in steps for edge in (step.begins, step.ends)]
     on_grid = grid(view.begins, view.ends, view.now, splits)
-    highest = max([s.kw for s in steps] + [s.kw for s in view.imported], default=100.0)
+    stack = () if view.imported else summed([view.building, *(v.measured for v in view.vehicles)])
+    powers = [s.kw for s in (*view.imported, *view.import_planned, *stack)]
+    highest = max([s.kw for s in steps] + powers, default=100.0)
     return steps, scale(on_grid, highest, view.zone)
 
 

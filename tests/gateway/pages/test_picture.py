@@ -14,9 +14,10 @@ from gateway.pages.picture import key_lines, night_file, night_svg
 from gateway.pages.picture.labels import place
 from gateway.pages.picture.scale import BASE, PANEL, TOP, Scale, scale
 from gateway.pages.picture.stack import bands
+from gateway.pages.render import Frame, Renderer
 from gateway.pages.steps import grid, merged, sample
 from gateway.pages.views import Gap, Limit, NightView, Step
-from tests.gateway.pages.nights import moment, name_of, night
+from tests.gateway.pages.nights import ZONE, moment, name_of, night
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 SIZES = (1, 16, 200)
@@ -291,3 +292,16 @@ def write_snapshots() -> None:
 
 if __name__ == "__main__":
     write_snapshots()
+
+
+def test_charging_that_nothing_measures_at_the_grid_stays_within_the_picture() -> None:
+    view = night(16)
+    low = tuple(replace(limit, kw=limit.kw / 10) for limit in view.limits)
+    ticks = re.findall(r'class="sm mut end" dx="-5">([\d,]+)<', night_svg(replace(view, limits=low, imported=())))
+    assert max(int(tick.replace(",", "")) for tick in ticks) > 300
+
+
+def test_the_legend_of_many_buses_speaks_of_feeders() -> None:
+    frame = Frame(now=night(1).now, zone=ZONE, site="nord")
+    few, many = (Renderer().part("night", "night", frame, view=night(count)) for count in (16, 200))
+    assert ("one per bus" in few, "one per feeder" in many) == (True, True)
