@@ -31,7 +31,7 @@ WISHED_FOR: Mapping[str, str] = {
 """Why a wish was written."""
 PURPOSES: Mapping[str, str] = {
     "max": "the limit of the whole charger",
-    "default": "the limit for when nobody tells it",
+    "default": "its default limit",
     "transaction": "the limit of its session",
     "clear": "taking an old limit away",
     "start": "the start of a session",

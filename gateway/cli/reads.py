@@ -102,7 +102,7 @@ READS: dict[str, Read] = {
     ),
     "records": Read(
         "/records",
-        ("session", "vehicle", "energy_kwh", "cost", "currency", "cost_centre", "reason"),
+        ("session", "vehicle", "energy_kwh", "cost", "currency", "cost_centre", "status", "reason"),
         "Priced records, one per session.",
         "no record yet: a session is priced when it has ended",
         ("vehicle", "station"),

@@ -253,7 +253,7 @@ class Handlers:
         nearest = (close[0], unknown.where.format(quote(close[0], safe=""))) if close else None
         title = f"There is no {unknown.what} {unknown.name[:64]}"
         problem = _problem(404, title, "Nothing by that name is known here.", "look at the list")
-        return self.problem(request, problem, nearest=nearest)
+        return self.problem(request, problem, nearest=nearest, listed_at=unknown.listed_at)
 
     def problem(
         self,
@@ -261,6 +261,7 @@ class Handlers:
         problem: Problem,
         *,
         nearest: tuple[str, str] | None = None,
+        listed_at: str = "",
         last: tuple[datetime, str] | None = None,
     ) -> HttpResponse:
         """A page that says no, with layout and status; also for what the host itself refuses."""
@@ -274,6 +275,7 @@ class Handlers:
             step=problem.next,
             back=whole if request.method == "GET" else "/",
             nearest=nearest,
+            listed_at=listed_at,
             last=(last[0], Markup(last[1])) if last else None,  # noqa: S704 because: rendered by ourselves
         )
         return _html(problem.status, body, problem.headers)
@@ -307,7 +309,7 @@ class Handlers:
 
     async def _frame(self, request: HttpRequest, asked: Asked) -> Frame:
         site = request.params.get("site") or self._only_site()
-        frame = replace(self._bare(request), json=json_of(asked, site))
+        frame = replace(self._bare(request), json=json_of(asked, site), page=asked.name)
         if not site:
             return frame
         (row, incidents), _ = await self._around.get(site, lambda: self._stands_around(site))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal
@@ -38,6 +39,12 @@ class UnknownName(LookupError):
     def __init__(self, what: str, name: str, known: Sequence[str] = (), where: str = "") -> None:
         super().__init__(f"no {what} {name}")
         self.what, self.name, self.known, self.where = what, name, tuple(known), where
+
+    @property
+    def listed_at(self) -> str:
+        """The list of all of its kind within a site; empty where there is none."""
+        of_site = re.fullmatch(r"(/s/[^/]+/\w+)/\{\}", self.where)
+        return of_site[1] if of_site else ""
 
 
 class Loader:

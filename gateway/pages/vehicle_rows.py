@@ -141,7 +141,10 @@ def level(plan: Doc, at: datetime) -> float | None:
 
 def session_row(doc: Doc, record: Doc | None) -> SessionRow:
     """A session, with its cost once it is priced."""
-    cost = words.money(Decimal(record["cost_exact"]), record["currency"]) if record else ""
+    cost = ""
+    if record:
+        complete = record["status"] == "complete"
+        cost = words.money(Decimal(record["cost_exact"]), record["currency"]) if complete else "nothing billed"
     return SessionRow(
         doc["session"], doc["station"], sure(doc["started"]), moment(doc["ended"]), doc["energy_kwh"], cost
     )

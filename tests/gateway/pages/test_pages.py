@@ -129,6 +129,11 @@ async def test_an_unknown_name_is_404_with_the_nearest_one(shared: Running, path
     assert nearest in text[text.index("Did you mean") :]
 
 
+async def test_an_unknown_name_leads_to_the_list_of_all(shared: Running) -> None:
+    _, text, _ = await shared.get("/s/nord/vehicles/BUS-14")
+    assert 'Next: <a href="/s/nord/vehicles">look at the list</a>' in text
+
+
 async def test_a_day_that_is_none_is_400_and_says_how_to_write_it(shared: Running) -> None:
     status, text, _ = await shared.get("/s/nord/night?of=yesterday")
     assert status == 400

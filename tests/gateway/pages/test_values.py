@@ -329,3 +329,10 @@ def test_a_charger_that_pauses_because_it_was_told_to_does_as_asked() -> None:
     told["wish"]["evses"][0]["steps"] = [{"at": moment("18:00").isoformat(), "kw": 60.0}]
     (row,) = connectors_of(told, None, B, {})
     assert row.status == "paused by the charger"
+
+
+@pytest.mark.parametrize(("status", "said"), [("complete", "67.26\u00a0EUR"), ("incomplete", "nothing billed")])
+def test_a_session_tells_what_it_cost_in_cents_or_that_nothing_is_billed(status: str, said: str) -> None:
+    doc = {"session": "CP-07/7", "station": "CP-07", "started": A.isoformat(), "ended": None, "energy_kwh": 1.0}
+    record = {"cost_exact": "67.2637", "currency": "EUR", "status": status}
+    assert vehicle_rows.session_row(doc, record).cost == said
