@@ -15,6 +15,7 @@ from core.sessions import Session
 
 _MWH = Decimal("0.001")
 """Registers are taken to a thousandth of a watt-hour, so that lines add up to the session exactly."""
+_WHOLE = Decimal(1)
 _CARRIED = Decimal("0.0001")
 """Sums are carried with four decimals; an invoice rounds."""
 UNASSIGNED = "unassigned"
@@ -56,14 +57,22 @@ def _readings(session: Session) -> tuple[Reading, ...] | None:
     """The register from begin to end, in time order; None where it is missing or runs backwards."""
     if session.begin_wh is None or session.end_wh is None or session.ended is None:
         return None
-    between = [p for p in session.points if session.started < p.time < session.ended]
+    begin, end = _wh(session.begin_wh), _wh(session.end_wh)
+    between = sorted((p for p in session.points if session.started < p.time < session.ended), key=lambda p: p.time)
     known = [
-        Reading(session.started, _wh(session.begin_wh), True),
-        *(Reading(p.time, _wh(p.energy_wh), True) for p in sorted(between, key=lambda p: p.time)),
-        Reading(session.ended, _wh(session.end_wh), True),
+        Reading(session.started, begin, True),
+        *(Reading(p.time, _within(_wh(p.energy_wh), begin, end), True) for p in between),
+        Reading(session.ended, end, True),
     ]
     falls = any(later.wh < earlier.wh for earlier, later in pairwise(known))
     return None if falls else tuple(known)
+
+
+def _within(wh: Decimal, begin: Decimal, end: Decimal) -> Decimal:
+    """A register between those of begin and end, which OCPP 1.6 states in whole watt-hours: less than one is their rounding."""
+    if begin - _WHOLE < wh < begin:
+        return begin
+    return end if end < wh < end + _WHOLE else wh
 
 
 def _lines(readings: Sequence[Reading], tariff: Tariff, zone: str) -> tuple[PricedLine, ...]:

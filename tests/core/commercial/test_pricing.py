@@ -104,6 +104,17 @@ def test_a_missing_or_falling_register_bills_nothing(broken):
     assert (record.begins, record.ends) == (broken.started, broken.ended)
 
 
+def test_registers_of_begin_and_end_in_whole_watt_hours_do_not_run_backwards_against_finer_samples():
+    fine = (utc(25, 20), 1000.7), (utc(25, 23), 43_000.4), (utc(25, 23, 30), 43_000.4)
+    record = price(session(utc(25, 19), utc(26, 0), 1001, 43_000, *fine), NIGHT, BERLIN, "f")
+    assert (record.status, record.energy_kwh) == ("complete", Decimal("41.999"))
+    assert all(line.energy_kwh >= 0 for line in record.lines)
+    assert (
+        price(session(utc(25, 19), utc(26, 0), 1001, 43_000, (utc(25, 23), 43_001.0)), NIGHT, BERLIN, "f").status
+        == "incomplete"
+    )
+
+
 def test_a_session_that_runs_has_no_bill_yet():
     running = replace(session(utc(25, 20), utc(25, 22), 0, 3000), ended=None)
     record = price(running, NIGHT, BERLIN, "f")
