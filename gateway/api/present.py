@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from core.messages.words import typed
+from core.messages.words import moment, typed
 from core.site import SiteState
 from gateway.ceilings import ceilings
 from gateway.readmodels.rows import Doc, stamp
@@ -76,19 +76,20 @@ async def station(reads: Reads, row: Doc, now: datetime) -> Doc:
     bays = row["evses"].values()
     measured = [bay["measured_kw"] for bay in bays if bay["measured_kw"] is not None]
     vehicles = [bay["vehicle"] for bay in bays if bay["vehicle"]]
+    state = reads.state(row["site"])
     row = row | {
         "status": _status(row),
         "vehicle": ", ".join(vehicles) or None,
         "wished_kw": _wished(row, now),
         "confirmed_kw": _confirmed(row, now),
-        "ceiling_kw": _ceiling(reads.state(row["site"]), row["station"], now),
+        "ceiling_kw": _ceiling(state, row["station"], now),
         "measured_kw": round(sum(measured), 3) if measured else None,
         "max_kw": sum(bay["max_kw"] or 0.0 for bay in bays),
     }
-    return row | _trouble(row)
+    return row | _trouble(row, state.config.zone if state and state.config else "UTC", now)
 
 
-def _trouble(row: Doc) -> Doc:
+def _trouble(row: Doc, zone: str, now: datetime) -> Doc:
     command = row.get("command") or {}
     if not row["connected"]:
         words = NOT_CONNECTED if row["since"] else NEVER
@@ -102,8 +103,13 @@ def _trouble(row: Doc) -> Doc:
         words = BAD_COMMAND
     else:
         return {"ok": True, "reason": None, "next": None}
-    values = {name: row.get(name) for name in ("station", "since", "status")} | {"step": command.get("step")}
-    values["typed"] = typed(row["station"])
+    values = {
+        "station": row["station"],
+        "status": row["status"],
+        "step": command.get("step"),
+        "typed": typed(row["station"]),
+    }
+    values["since"] = moment(datetime.fromisoformat(row["since"]), zone, now=now) if row["since"] else None
     return {"ok": False, "reason": words[0].format(**values), "next": words[1].format(**values)}
 
 

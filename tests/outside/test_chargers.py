@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Any
 from urllib.parse import quote
@@ -160,4 +161,4 @@ async def test_a_night_of_one_charger_is_told_in_every_view(
         session = await until(lambda: row(depot, "/records", vehicle=bus))
         assert session["energy_kwh"] == 1.0
     lost = await until(lambda: row(depot, "/stations", station=station, connected=False))
-    assert "not connected" in lost["reason"]
+    assert re.fullmatch(rf"{station} has not been connected since \d\d:\d\d\.", lost["reason"])
