@@ -11,6 +11,7 @@ from core.messages import Message, Position, words
 from gateway.causes import Walk, kind
 from gateway.journal.log import Log, Record
 from gateway.readmodels import ReadModels, queries
+from gateway.readmodels.queries import Asked
 from gateway.readmodels.rows import stamp
 from gateway.told import sentence_of
 
@@ -152,7 +153,11 @@ class Lineage:
     async def _station(self, name: str) -> str | None:
         if not name.startswith("station:"):
             return None
-        return await queries.newest(self.bodies.models, STEPS, station=name.removeprefix("station:"))
+        station = name.removeprefix("station:")
+        for row in (await queries.page(self.bodies.models, "stations", Asked({"station": station}))).rows:
+            if row["command"] is not None:
+                return str(row["command"]["id"])
+        return await queries.newest(self.bodies.models, STEPS, station=station)
 
     async def _incident(self, name: str) -> str | None:
         row = await queries.row(self.bodies.models, "incidents", name)

@@ -30,6 +30,8 @@ class Slot:
     accepted_at: datetime | None = None
     good: int = 0
     bad: bool = False
+    unsupported: bool = False
+    """The station cannot do this: the same is not tried again before the next connection or boot."""
     fact: str = ""
     """Id of the last step's message."""
 

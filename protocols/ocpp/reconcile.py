@@ -68,7 +68,7 @@ class Reconciler:
         """The wish or the station's state changed: what was refused may be tried again."""
         self.levels = dict(self.floors)
         for slot in self.slots.values():
-            if slot.state in ("refused", "unanswered", "mismatched"):
+            if slot.state in ("refused", "unanswered", "mismatched") and not slot.unsupported:
                 slot.tries, slot.retry_at = 0, None
 
     # -- what shall be in the station -------------------------------------------------------------------------------
@@ -99,12 +99,23 @@ class Reconciler:
                 (wish.evse, "transaction"): Target(ident, wish.evse, "transaction", 0, wish.steps, until, transaction)
             }
         steps = tuple(Step(at=s.at, kw=s.kw if transaction else min(s.kw, safe)) for s in wish.steps)
-        if level == "max" and len(self.evses) == 1:
-            return {(0, "max"): Target(IDS["max"], 0, "max", 0, steps, None)}
+        if level in ("max", "stop") and len(self.evses) == 1:
+            return {(0, "max"): self._lowest(Target(IDS["max"], 0, "max", 0, steps, None))}
         if level != "default" or (transaction is None and all(step.kw >= safe - 0.001 for step in steps)):
             return {}
         ident = IDS["evse_default"] + wish.evse
         return {(wish.evse, "default"): Target(ident, wish.evse, "default", 1, steps, until)}
+
+    def _lowest(self, target: Target) -> Target:
+        """The station's maximum as the wish: nothing else holds it, so it stays lowered, also where it is not obeyed."""
+        slot = self.slots.get((0, "max"))
+        return slot.target if slot is not None and slot.unsupported else target
+
+    def _exhausted(self, evse: int) -> bool:
+        """Whether every kind of profile was refused or not obeyed."""
+        level, top = self.levels.get(evse, 0), self.slots.get((0, "max"))
+        cannot = len(self.evses) == 1 and top is not None and top.unsupported
+        return level == LADDER.index("stop") or (level == LADDER.index("max") and cannot)
 
     # -- the next thing to do ---------------------------------------------------------------------------------------
 
@@ -182,8 +193,7 @@ class Reconciler:
         if self.wish is None:
             return None
         for wish in self.wish.body.evses:
-            exhausted = self.levels.get(wish.evse, 0) == len(LADDER) - 1
-            if exhausted and self.quirks.stop_when_uncontrollable and wish.transaction:
+            if self._exhausted(wish.evse) and self.quirks.stop_when_uncontrollable and wish.transaction:
                 self.levels[wish.evse] = 0
                 return Stop(wish.evse, wish.transaction)
         if self.cited == self.wish.id or any(slot.state != "confirmed" for slot in self.slots.values()):
@@ -211,7 +221,7 @@ class Reconciler:
             return
         slot.state = "unanswered" if verdict == "unanswered" else "refused"
         if verdict == "not_supported":
-            slot.tries = MAX_TRIES
+            slot.tries, slot.unsupported = MAX_TRIES, True
         slot.retry_at = now + timedelta(seconds=self.settings.retry_s)
         if slot.tries >= MAX_TRIES and verdict != "unanswered":
             self._descend(key, for_good=verdict == "not_supported")

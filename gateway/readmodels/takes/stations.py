@@ -129,13 +129,16 @@ def _wished(rows: Rows, message: Message, body: CommandWished) -> None:
 
 
 def _stepped(rows: Rows, message: Message, body: Any) -> None:
+    """The last step; a no, or more than was told, stands until the next confirmation, whatever was tried since."""
     doc = at(rows, message)
     step = message.type.partition(".")[2]
-    told = {"step": step, "time": stamp(message.time), "id": message.id, "wish": body.wish, "code": body.reason}
-    if body.reason:
-        asked = {"station": doc["station"], "detail": body.reason}
-        told |= words(rows, message, body.reason, asked)
-    doc["command"] = told
+    stands = (doc.get("command") or {}).get("step") in ("rejected", "mismatched")
+    if body.purpose != "clear" and not (stands and step in ("sent", "accepted")):
+        told = {"step": step, "time": stamp(message.time), "id": message.id, "wish": body.wish}
+        code = _said_no(body.reason) if step == "rejected" else body.reason
+        if step in ("rejected", "unanswered", "mismatched") and code:
+            told |= words(rows, message, code, {"station": doc["station"], "detail": body.reason})
+        doc["command"] = told
     if isinstance(body, CommandConfirmed):
         doc["confirmed"] = {
             "id": message.id,
@@ -143,6 +146,12 @@ def _stepped(rows: Rows, message: Message, body: Any) -> None:
             "installed": [i.model_dump(mode="json") for i in body.installed],
         }
     put(rows, doc)
+
+
+def _said_no(word: str) -> str:
+    """The reason behind a station's own word for no."""
+    known = ("NotSupported", "NotImplemented", "UnknownComponent", "UnknownVariable")
+    return "not_supported" if word in known else "call_rejected"
 
 
 def _limited(rows: Rows, message: Message, body: StationLimited) -> None:

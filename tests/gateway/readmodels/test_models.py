@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from core.messages import Body, Message, Physical, compose, identify
+from core.messages.command import CommandAccepted, CommandConfirmed, CommandRejected, CommandSent
 from core.messages.commercial import RecordPriced
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.gateway import GatewayStarted
@@ -155,6 +156,25 @@ async def test_a_record_without_a_bill_says_which_register_is_at_fault(
     [row] = await kept.all("records")
     assert row["code"] == code
     assert row["reason"]
+
+
+async def test_a_charger_that_says_no_is_told_in_words_until_it_confirms(kept: Kept) -> None:
+    here = Physical(station="CP-1", evse=1)
+
+    async def told(body: Body, seconds: float) -> dict[str, Any]:
+        await kept.write(say(body, here, seconds))
+        return dict((await kept.one("stations", "depot|CP-1"))["command"])
+
+    await kept.write(EVENING[0])
+    no = await told(CommandRejected(wish="w", call="1", purpose="transaction", reason="Rejected"), 10)
+    assert (no["reason"], no["step"]) == ("CP-1 said no: Rejected.", "rejected")
+    assert await told(CommandSent(wish="w", call="2", purpose="default"), 11) == no
+    assert await told(CommandAccepted(wish="w", call="2", purpose="default", reason="Accepted"), 12) == no
+    yes = await told(CommandConfirmed(wish="w", call="2", purpose="default"), 13)
+    assert (yes["step"], "reason" in yes) == ("confirmed", False)
+    assert await told(CommandRejected(wish="w", call="3", purpose="clear", reason="Rejected"), 14) == yes
+    cannot = await told(CommandRejected(wish="w", call="4", purpose="max", reason="NotSupported"), 15)
+    assert cannot["reason"] == "CP-1 cannot do that: NotSupported."
 
 
 async def test_samples_are_one_row_a_minute(kept: Kept) -> None:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from core.messages.command import CommandRequested
-from core.ports import Request
+from core.messages import Position
+from core.messages.allocation import Step
+from core.messages.command import CommandRequested, CommandWished, EvseWish
+from core.ports import Request, Wish
 from protocols.ocpp.adapter import OcppAdapter
+from protocols.ocpp.dialect import Verdict
+from protocols.ocpp.jobs import Check, Clear, Send, Stop
+from protocols.ocpp.memory import Memory
+from protocols.ocpp.reconcile import Reconciler
 from protocols.ocpp.settings import Quirks
-from tests.protocols.ocpp.conftest import Hub, settings
+from tests.protocols.ocpp.conftest import Hub, known, settings
 from tests.protocols.ocpp.peer import Peer, Profiles, stamp
 from tests.protocols.ports import World
 from tests.waiting import until
 
+NOW = datetime(2026, 11, 25, 22, tzinfo=UTC)
 BOTH = pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp1.6"])
 
 
@@ -158,6 +166,51 @@ async def test_not_supported_goes_down_the_ladder_at_once(hub: Hub) -> None:
     told = [step for step in steps(hub, wish.id) if step[0] == "sent"]
     assert told == [("sent", "transaction"), ("sent", "default"), ("sent", "max")]
     await peer.close()
+
+
+def reconciling(kw: float, position: int = 1, reconciler: Reconciler | None = None) -> Reconciler:
+    """The reconciliation of a station with one EVSE that shall charge at so many kW."""
+    if reconciler is None:
+        station = known("CP1")
+        reconciler = Reconciler(station, settings(), Quirks(), Memory(station))
+    evse = EvseWish(evse=1, steps=(Step(at=NOW, kw=kw),), transaction="T1")
+    body = CommandWished(evses=(evse,), valid_until=NOW + timedelta(minutes=15), safe_kw=12.0)
+    assert reconciler.offer(Wish("depot", "CP1", f"wish-{position}", Position(position, 0), body))
+    return reconciler
+
+
+def answered(reconciler: Reconciler, verdict: Verdict) -> list[tuple[str, float]]:
+    """(purpose, first kW) of all that is sent to a station that so answers every profile and obeys none."""
+    told: list[tuple[str, float]] = []
+    while isinstance(job := reconciler.next(NOW), Send | Check | Clear):
+        if isinstance(job, Send):
+            told.append((job.target.purpose, job.profile.periods[0][1] / 1000))
+            reconciler.sent(job, str(len(told)))
+            reconciler.answered(job.key, str(len(told)), verdict, NOW)
+        elif isinstance(job, Clear):
+            del reconciler.slots[job.key]
+        else:
+            open_keys = [key for key in job.keys if reconciler.slots[key].state == "accepted"]
+            reconciler.settled(open_keys[0], confirmed=False)
+    return told
+
+
+def test_a_station_that_obeys_no_profile_is_left_with_the_lowest_maximum() -> None:
+    told = answered(reconciling(20), "accepted")
+    assert [kw for purpose, kw in told if purpose == "max"] == [150, 20]
+    assert ("transaction", 20) in told
+    assert told[-1] == ("max", 20)
+
+
+def test_what_a_station_cannot_do_is_not_tried_again_with_every_wish() -> None:
+    reconciler = reconciling(60)
+    told = [purpose for purpose, _ in answered(reconciler, "not_supported")]
+    assert told == ["max", "default", "transaction", "default"]
+    for position in (2, 3):
+        reconciling(60 - position, position, reconciler)
+        assert answered(reconciler, "not_supported") == []
+    reconciler.quirks = Quirks(stop_when_uncontrollable=True)
+    assert reconciler.next(NOW) == Stop(1, "T1")
 
 
 @BOTH
