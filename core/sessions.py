@@ -55,6 +55,8 @@ class Session:
     """When its end was heard of: what a station kept while it was offline comes long after it happened."""
     contested: bool = False
     """Evidence disagreed which vehicle it was."""
+    cut: bool = False
+    """It is over because the next one began at its EVSE; its own end may still be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +226,18 @@ def _started(state: Sessions, message: Message, body: SessionStarted) -> Session
 
 
 def _run(state: Sessions, session: Session, message: Message, charging: ChargingState | None) -> Sessions:
-    """The session occupies its EVSE, unless it is over already (its end came first) or its EVSE is not known."""
+    """The session occupies its EVSE, unless it is over already (its end came first) or its EVSE is not known.
+
+    One session runs at an EVSE: the one that began last. The end of the one before was lost, or has still to come.
+    """
     if session.ended is not None or session.evse is None:
         return state
     plug = _plugged(_plug(state, session.station, session.evse), message)
+    other = state.sessions.get(plug.session or "")
+    if other is not None and other.id != session.id and other.ended is None:
+        if other.started > session.started:
+            return state
+        state = _with_session(state, replace(_over(other, message, None), cut=True))
     if session.vehicle is None and plug.vehicle is not None and _of_one_card(session, plug):
         session = replace(session, vehicle=plug.vehicle)
         state = _with_session(state, session)
@@ -319,7 +329,7 @@ def _read(plug: Plug, message: Message, body: SessionMetered) -> Plug:
 
 def _ended(state: Sessions, message: Message, body: SessionEnded) -> Sessions:
     state, session = _adopt(state, message, body.transaction)
-    if session is None or session.ended is not None:
+    if session is None or (session.ended is not None and not session.cut):
         return state
     state = _with_session(state, _over(session, message, body.meter_wh))
     if session.evse is None:
@@ -332,7 +342,7 @@ def _ended(state: Sessions, message: Message, body: SessionEnded) -> Sessions:
 
 
 def _over(session: Session, message: Message, end_wh: float | None) -> Session:
-    return replace(session, ended=message.time, ended_by=message.id, end_wh=end_wh, told=message.recorded)
+    return replace(session, ended=message.time, ended_by=message.id, end_wh=end_wh, told=message.recorded, cut=False)
 
 
 def _identified(state: Sessions, message: Message, body: VehicleIdentified) -> Sessions:

@@ -76,6 +76,8 @@ class Hearing:
     call: tuple[object, ...]
     """Identity of this request for facts without one of their own: (gateway, epoch, connection, message id)."""
     quirks: Quirks = field(default_factory=Quirks)
+    ended: Mapping[str, datetime] = field(default_factory=dict)
+    """When the last transactions were over, by id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ class Inbound:
             meter_interval_s=station.meter_interval_s,
             call=(ports.gateway, ports.epoch, self.connection.records.connection, call.id),
             quirks=station.quirks,
+            ended=station.memory.ended,
         )
 
     async def _heartbeat(self, call: rpc.Call) -> bool:

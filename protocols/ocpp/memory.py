@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
+from datetime import datetime
 
 from core.messages import Message
 from core.messages.session import SessionEnded, SessionMetered, SessionStarted, SessionUpdated
@@ -21,7 +21,8 @@ class Memory:
         self._only = known.connectors[0].evse if len({c.evse for c in known.connectors}) == 1 else None
         self.open: dict[str, OpenTransaction] = {}
         self.states: dict[int, str] = {}
-        self.ended: deque[str] = deque(maxlen=MAX_OPEN)
+        self.ended: dict[str, datetime] = {}
+        """When the last transactions were over."""
 
     def learn(self, facts: Iterable[Message]) -> bool:
         """Take the facts over; True where a transaction began or ended."""
@@ -46,7 +47,9 @@ class Memory:
                 self._state(running.evse, body.charging_state)
         elif isinstance(body, SessionEnded):
             gone = self.open.pop(body.transaction, None)
-            self.ended.append(body.transaction)
+            self.ended.setdefault(body.transaction, fact.time)
+            if len(self.ended) > MAX_OPEN:
+                del self.ended[next(iter(self.ended))]
             self.states.pop(gone.evse if gone else evse or 0, None)
 
     def _state(self, evse: int, state: str | None) -> None:

@@ -50,6 +50,10 @@ CHARGERS: Mapping[str, Reason] = {
         "{peer} speaks of a charging session that was never begun; it was taken over.",
         "nothing; if it happens often, check the charger's network.",
     ),
+    "transaction_reused": SESSION.medium(
+        "{peer} began a session with the number of one that is over. What it tells of it is kept as evidence only.",
+        "update the charger's firmware: the number of a transaction must never come twice.",
+    ),
     "rate_exceeded": FRAME.low(
         "{peer} sends more than is taken; the rest is refused for a while.", "check the charger's intervals."
     ),

@@ -70,8 +70,18 @@ def _started(rows: Rows, message: Message, body: SessionStarted) -> None:
     if message.at.evse is not None:
         doc["evse"] = message.at.evse
         if doc["ended"] is None:
-            stations.bay_at(station, message.at.evse)["session"] = doc["session"]
+            _runs(rows, message, doc, stations.bay_at(station, message.at.evse))
     _kept(rows, message, doc, station)
+
+
+def _runs(rows: Rows, message: Message, doc: Doc, bay: Doc) -> None:
+    """At a bay the session runs that began last; the one before is over, as in `core/sessions.py`."""
+    other = rows.get("sessions", bay["session"] or "")
+    if other is not None and other["session"] != doc["session"] and other["ended"] is None:
+        if other["started"] > doc["started"]:
+            return
+        put(rows, other | {"ended": stamp(message.time), "state": "ended", "power_kw": None, "cut": True})
+    bay["session"] = doc["session"]
 
 
 def _updated(rows: Rows, message: Message, body: SessionUpdated) -> None:
@@ -83,8 +93,9 @@ def _updated(rows: Rows, message: Message, body: SessionUpdated) -> None:
 
 def _ended(rows: Rows, message: Message, body: SessionEnded) -> None:
     doc, station = _opened(rows, message, body.transaction)
-    if doc["ended"] is not None:
+    if doc["ended"] is not None and not doc.get("cut"):
         return
+    doc |= {"cut": False} if doc.get("cut") else {}
     doc |= {"ended": stamp(message.time), "end_reason": body.reason, "state": "ended", "message": message.id}
     doc |= {"power_kw": None, "meter_end_wh": body.meter_wh}
     _energy(doc, body.meter_wh)

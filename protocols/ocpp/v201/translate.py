@@ -194,6 +194,9 @@ def _transaction_event(payload: dict[str, Any], hearing: Hearing) -> Heard:
         doubts.append(
             Doubt("event_type_unknown", "the event is neither Started, Updated nor Ended", payload.get("eventType"))
         )
+    over = hearing.ended.get(transaction)
+    if kind == "Started" and over is not None and event.when.time > over:
+        doubts.append(Doubt("transaction_reused", "a new transaction has the id of one that is over", transaction))
     state = _state(info, doubts)
     told = metered(hearing, event.at, transaction, samples, seq_no)
     if kind == "Started":

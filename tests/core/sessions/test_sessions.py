@@ -233,6 +233,25 @@ def test_a_session_knows_when_its_end_was_heard_of_and_that_its_vehicle_is_conte
     assert (session(state).told, session(state).contested) == (START + timedelta(hours=9), True)
 
 
+def test_a_session_whose_end_was_lost_is_over_when_the_next_one_begins() -> None:
+    state = told(fact(STARTED), fact(SessionStarted(transaction="t2", token="B"), 100))
+    first = session(state)
+    assert (first.ended, first.end_wh, first.cut) == (START + timedelta(seconds=100), None, True)
+    assert plug(state).transaction == "t2"
+    late = fold(state, fact(SessionEnded(transaction="t1", meter_wh=2500.0), 90))
+    first = session(late)
+    assert (first.ended, energy_wh(first), first.cut) == (START + timedelta(seconds=90), 1500.0, False)
+    assert (plug(late).transaction, session(late, "t2").ended) == ("t2", None)
+
+
+def test_a_session_that_is_told_late_does_not_take_the_place_of_the_one_that_runs() -> None:
+    state = told(fact(SessionStarted(transaction="t2", token="B"), 100), fact(STARTED, 0))
+    assert (plug(state).transaction, plug(state).token) == ("t2", "B")
+    assert session(state, "t2").ended is None
+    over = fold(state, fact(SessionEnded(transaction="t1", meter_wh=2500.0), 90))
+    assert (energy_wh(session(over)), plug(over).transaction) == (1500.0, "t2")
+
+
 def priced(name: str) -> RecordPriced:
     zero = Decimal(0)
     return RecordPriced(

@@ -137,6 +137,17 @@ async def test_what_is_said_of_a_session_that_is_over_does_not_change_it(kept: K
     assert (await kept.one("vehicles", "depot|BUS-1"))["soc"] == vehicle["soc"] == 0.32
 
 
+async def test_a_session_whose_end_was_lost_is_over_when_the_next_one_begins(kept: Kept) -> None:
+    await kept.write(*EVENING, say(SessionStarted(transaction="8", meter_wh=4000), BAY, 300))
+    row = await kept.one("sessions", "CP-1/7")
+    assert (row["state"], row["cut"], row["energy_kwh"]) == ("ended", True, 2.0)
+    await kept.write(say(SessionEnded(transaction="7", meter_wh=3400, reason="PowerLoss"), BAY, 290))
+    row = await kept.one("sessions", "CP-1/7")
+    assert (row["cut"], row["energy_kwh"], row["end_reason"]) == (False, 2.4, "PowerLoss")
+    await kept.write(say(SessionStarted(transaction="6", meter_wh=10), BAY, 1))
+    assert (await kept.one("stations", "depot|CP-1"))["evses"]["1"]["session"] == "CP-1/8"
+
+
 async def test_the_energy_of_a_stop_alone_is_not_known(kept: Kept) -> None:
     await kept.write(EVENING[0], say(SessionEnded(transaction="9", meter_wh=3400, reason="Local"), BAY, 200))
     assert (await kept.one("sessions", "CP-1/9"))["energy_kwh"] is None

@@ -138,6 +138,24 @@ async def test_a_2_0_1_transaction_is_told_in_neutral_facts(hub: Hub) -> None:
     await peer.close()
 
 
+async def test_a_2_0_1_transaction_with_the_id_of_one_that_is_over_is_answered_and_told(hub: Hub) -> None:
+    peer = await hub.peer()
+    now = hub.world.clock.now()
+    for number, (kind, seconds) in enumerate([("Started", -90), ("Ended", -60), ("Started", -90), ("Started", -30)]):
+        event = {
+            "eventType": kind,
+            "timestamp": stamp(now + timedelta(seconds=seconds)),
+            "triggerReason": "Authorized",
+            "seqNo": number,
+            "transactionInfo": {"transactionId": "T1"},
+            "evse": {"id": 1},
+        }
+        assert await peer.call("TransactionEvent", event) == {}
+    [aside] = hub.world.journal.of("evidence.quarantined")
+    assert (aside.body.reason, aside.body.item) == ("transaction_reused", "T1")
+    await peer.close()
+
+
 @BOTH
 async def test_what_a_fast_clock_states_happened_when_it_was_told_and_what_waited_happened_before(
     hub: Hub, version: str
