@@ -163,7 +163,9 @@ async def test_a_record_without_a_bill_says_which_register_is_at_fault(
         cost=zero, currency="EUR", tariff="flat", status="incomplete", lines=(),
     )  # fmt: skip
     await kept.write(*EVENING, say(SessionEnded(transaction="7", meter_wh=end_wh, reason="Local"), BAY, 200))
+    record = record.model_copy(update={"vehicle": "BUS-2"})
     await kept.write(say(record, Physical(station="CP-1", session="CP-1/7"), 1100))
+    assert (await kept.one("sessions", "CP-1/7"))["vehicle"] == "BUS-2", "who pays is whose session it was"
     [row] = await kept.all("records")
     assert row["code"] == code
     assert row["reason"]
