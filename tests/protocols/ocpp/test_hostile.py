@@ -55,7 +55,7 @@ async def test_a_stranger_is_refused_before_the_upgrade_and_stands_in_the_knocki
         with pytest.raises(InvalidStatus) as refused:
             await hub.peer("NOBODY")
         assert refused.value.response.status_code == 404
-    [fact] = await hub.world.journal.until("station.knocked")
+        [fact] = await hub.world.journal.until("station.knocked")
     body: Any = fact.body
     assert (fact.site, fact.at.station, body.reason, body.versions) == (
         "_hub",
