@@ -20,6 +20,10 @@ STUCK_HOLD_S = 10.0
 """Wall time after which any other hold fails the run."""
 
 
+LOOK_S = 60.0
+"""So often whoever waits looks at the clock again: it may have been set meanwhile."""
+
+
 class SystemClock:
     """The system's clock; `hold` does nothing."""
 
@@ -31,15 +35,16 @@ class SystemClock:
         """Return at `moment`, also after the system's clock was set."""
         await asyncio.sleep(0)
         while (left := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 because: the clock may be set meanwhile
-            await asyncio.sleep(min(left, 60.0))
+            await asyncio.sleep(min(left, LOOK_S))
 
     async def wait(self, future: Awaitable[T], until: datetime | None, who: str) -> T:
-        """The result of `future`, or TimeoutError at `until`; the future is not cancelled."""
+        """The result of `future`, or TimeoutError at `until`, also after the system's clock was set; the future is not cancelled."""
         inner = asyncio.ensure_future(future)
-        timeout = None if until is None else max(0.0, (until - self.now()).total_seconds())
-        done, _ = await asyncio.wait({inner}, timeout=timeout)
-        if not done:
-            raise TimeoutError(f"{who}: nothing until {until}")
+        while not inner.done():
+            left = None if until is None else (until - self.now()).total_seconds()
+            done, _ = await asyncio.wait({inner}, timeout=None if left is None else max(0.0, min(left, LOOK_S)))
+            if not done and left is not None and left <= 0:
+                raise TimeoutError(f"{who}: nothing until {until}")
         return inner.result()
 
     def hold(self, who: str) -> AbstractContextManager[None]:

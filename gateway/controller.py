@@ -34,6 +34,9 @@ PARTS = 1_000
 AGAIN = timedelta(seconds=10)
 """A decision that failed, or was not stored, is tried again after so long, or with the next record."""
 
+SET_BACK = timedelta(seconds=5)
+"""A clock that stands so far before the last decision was set back; less is the play between two processes."""
+
 
 class Restless(Exception):
     """The core decided again and again without anything new: a defect, told instead of filling the journal."""
@@ -70,7 +73,7 @@ class SiteController:
         self._task: asyncio.Task[None] | None = None
         self._caught: dict[str, Wish] = {}
         self._most = MOST
-        self._lost = False
+        self._lost = self._behind = False
         self._unfoldable: Unfoldable | None = None
         self._failed = 0
         """The last record about which nothing could be decided."""
@@ -287,11 +290,25 @@ class SiteController:
         raise Restless(f"decided again and again with nothing new; the last begins with {dump(messages[0])}")
 
     def _decided(self, now: datetime) -> list[Message]:
+        self._look_at_the_clock(now)
         begun = time.perf_counter()
         messages = decide(self.state, now, self._memo, most=self._most)
         if any(message.type == AllocationPlanned.TYPE for message in messages):
             self._metrics.observe("allocation_seconds", time.perf_counter() - begun, {"site": self.site})
         return messages
+
+    def _look_at_the_clock(self, now: datetime) -> None:
+        """A clock that was set back is told once: decisions wait in the past until it has caught up."""
+        last = self.state.decided
+        behind = last is not None and now < last - SET_BACK
+        if behind and not self._behind:
+            logger.warning(
+                "site %s: the clock was set back, the last decision is of %s; until then no decision follows from time "
+                "alone; next: see whether the clock is right now",
+                self.site,
+                last,
+            )
+        self._behind = behind
 
     async def _append(self, messages: list[Message], now: datetime) -> bool:
         assert self._writer is not None

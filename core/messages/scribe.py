@@ -7,7 +7,7 @@ from datetime import datetime
 
 from core.messages.base import Body, Message, Physical, compose, identify
 
-VERSION = "3"
+VERSION = "4"
 """The core's version; stands in every decision record and changes when a decision changes for the same inputs."""
 
 

@@ -18,10 +18,14 @@ MOST = 1_000
 def decide(state: SiteState, now: datetime, memo: Memo | None = None, *, most: int = MOST) -> list[Message]:
     """The messages that follow from the state at `now`; empty once everything is said. Pure but for the memo.
 
+    A clock that was set back stands still until it has caught up: no decision is older than the one before it, for what
+    is known is never replaced by what is older.
+
     At most `most` of them, but a plan and the wishes are never cut. A decision that was cut stands by itself: every
     message follows from earlier ones, and the next decision goes on where it ended, also in a process that knows only
     what was folded.
     """
+    now = _not_back(state, now)
     scribe = Scribe(state.site, state.seen, now, most)
     memo = memo or Memo()
     found = _stages(state, now, memo, scribe)
@@ -32,15 +36,19 @@ def decide(state: SiteState, now: datetime, memo: Memo | None = None, *, most: i
 
 
 def next_deadline(state: SiteState, now: datetime, memo: Memo | None = None) -> datetime | None:
-    """The first moment strictly after `now` at which `decide` could differ although nothing was folded.
+    """The first moment strictly after `now` (and after the newest decision) at which `decide` could differ although nothing was folded.
 
     Meaningful where `decide` has nothing to say at `now`.
     """
-    memo = memo or Memo()
+    now, memo = _not_back(state, now), memo or Memo()
     settled = dict(memo.settled)
     if memo.rested is not state:
         settled.update(_stages(state, now, memo, Scribe(state.site, state.seen, now)))
     return min((moment for _, moment in settled.values() if moment is not None and moment > now), default=None)
+
+
+def _not_back(state: SiteState, now: datetime) -> datetime:
+    return now if state.decided is None else max(now, state.decided)
 
 
 def _stages(state: SiteState, now: datetime, memo: Memo, scribe: Scribe) -> dict[str, tuple[int, datetime | None]]:

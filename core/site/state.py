@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from immutables import Map
@@ -37,6 +38,8 @@ class SiteState:
     site: str
     seen: int = 0
     """The last folded stream sequence."""
+    decided: datetime | None = None
+    """The moment of the newest decision: a site's time goes on from there, also where the clock was set back."""
     config: SiteConfig | None = None
     configured: tuple[str, str] | None = None
     """Message id and digest of the `site.configured` in force."""
@@ -81,9 +84,11 @@ def fold(state: SiteState, message: Message, position: Position) -> SiteState:
     """
     if message.type.startswith("evidence."):
         return replace(state, seen=position.seq)
-    if message.source != "core":
-        if repeated(state.heard.get(place(message)), message):
-            return replace(state, seen=position.seq)
+    if message.source == "core":
+        state = replace(state, decided=max(message.time, state.decided or message.time))
+    elif repeated(state.heard.get(place(message)), message):
+        return replace(state, seen=position.seq)
+    else:
         state = replace(state, heard=remember(state.heard, message))
     state = _folded(state, message, position)
     body = message.body

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway import clock as module
 from gateway.clock import HeldClock, SystemClock
 from tests.waiting import GENEROUS_S
 
@@ -124,3 +125,42 @@ async def test_the_system_clock_waits_and_times_out() -> None:
     never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     with pytest.raises(TimeoutError):
         await clock.wait(never, clock.now() + timedelta(milliseconds=5), "x")
+
+
+class Set(SystemClock):
+    """The system's clock, which somebody sets."""
+
+    by = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+    def waits(self, moment: datetime) -> list[asyncio.Task[None]]:
+        """Both ways to wait for a moment."""
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        return [
+            asyncio.create_task(self.wait(never, moment, "x")),
+            asyncio.create_task(self.sleep_until(moment, "y")),
+        ]
+
+
+async def test_a_system_clock_that_is_set_on_wakes_whom_it_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    clock = Set()
+    waits = clock.waits(clock.now() + timedelta(hours=1))
+    await asyncio.sleep(0)
+    clock.by = timedelta(hours=1)
+    late, slept = await asyncio.wait_for(asyncio.gather(*waits, return_exceptions=True), GENEROUS_S)
+    assert (type(late), slept) == (TimeoutError, None)
+
+
+async def test_a_system_clock_that_is_set_back_wakes_nobody_before_his_moment() -> None:
+    clock = Set()
+    waits = clock.waits(clock.now() + timedelta(milliseconds=50))
+    await asyncio.sleep(0)
+    clock.by = timedelta(hours=-1)
+    done, _ = await asyncio.wait(waits, timeout=0.2)
+    assert not done
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)

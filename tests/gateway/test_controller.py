@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,14 @@ class House:
     """A hub with two depots on the embedded server, and one client."""
 
     def __init__(self, data: Path) -> None:
-        self._data, self._clock = data, StoppedClock()
+        self._data, self.clock = data, StoppedClock()
         self.client = aiohttp.ClientSession()
         self.hub: Hub
 
     async def start(self) -> Hub:
         sites = (depot(), depot().model_copy(update={"id": "other", "stations": ()}))
         settings = HubSettings(data=self._data, http=(HttpListener(port=0),), sites=sites).anchored(self._data)
-        self.hub = Hub(settings, clock=self._clock)
+        self.hub = Hub(settings, clock=self.clock)
         await self.hub.start()
         return self.hub
 
@@ -209,3 +209,21 @@ async def test_a_fact_that_cannot_be_folded_stops_one_site_and_a_restart_after_t
     await until(resolved)
     assert (await house.ready())[0] == 200
     assert house.hub.controllers["depot"].state.dispatch.stations["CP-01"].hand is not None
+
+
+async def test_a_clock_that_is_set_back_leaves_its_site_controlled_and_is_told_once(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.post("/sites/depot/departures", {"vehicle": "BUS-1", "time": "06:20", "km": 150, "why": "a test"})
+    before = await house.messages("requirement.computed")
+    house.clock.set(timedelta(seconds=-30))
+    for soc in (0.6, 0.4):
+        status, told = await house.post("/sites/depot/charges", {"vehicle": "BUS-1", "soc": soc, "why": "a test"})
+        assert status == 200, told
+        await house.hub.controllers["depot"].settled(await house.hub.log.last())
+    assert (await house.ready())[0] == 200
+    after = await house.messages("requirement.computed")
+    assert len(after) > len(before)
+    assert [m.time for m in after] == sorted(m.time for m in after)
+    assert caplog.text.count("site depot: the clock was set back") == 1
+    assert (await replay(house.hub.log, verify=True))["differences"] == []

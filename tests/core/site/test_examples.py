@@ -16,7 +16,7 @@ from core.messages.command import CommandWished
 from core.messages.incident import IncidentOpened
 from core.messages.site import Connector, Rule, Station
 from core.messages.station import ConnectorStatusChanged, StationAdmitted, StationLimited
-from core.messages.vehicle import VehicleIdentified
+from core.messages.vehicle import VehicleIdentified, VehicleRead
 from core.site import Memo, SiteState, decide, fold, next_deadline
 from core.site.stages import consequences, plan, wishes
 from core.site.stages.given import outlets
@@ -407,3 +407,20 @@ def test_a_fact_that_is_folded_again_only_moves_the_position_on() -> None:
     assert fold(play.state, again, Position(999, 0)) == replace(play.state, seen=999)
     new = again.model_copy(update={"id": "another"})
     assert fold(play.state, new, Position(999, 0)).versions != play.state.versions
+
+
+@pytest.mark.parametrize("back_s", [1, 30, 600])
+def test_a_clock_that_is_set_back_stands_still_until_it_has_caught_up(back_s: int) -> None:
+    play = charging(("A", 1, "bus-1"))
+    play.work([("bus-1", play.now + timedelta(hours=3), 150), ("bus-2", play.now + timedelta(hours=4), 150)])
+    play.wait(600)
+    before = len(play.decided())
+    newest = max(m.time for m in play.decided())
+    play.now = newest - timedelta(seconds=back_s)
+    play.tell(VehicleRead(soc=0.2), vehicle="bus-2")
+    decided = play.decided()[before:]
+    assert "requirement.computed" in {m.type for m in decided}
+    assert {m.time for m in decided} == {newest}
+    due = play.deadline()
+    assert due is not None
+    assert due > newest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ class StoppedClock(SystemClock):
 
     def now(self) -> datetime:
         return super().now() + self._shift
+
+    def set(self, by: timedelta) -> None:
+        """Somebody sets it."""
+        self._shift += by
 
 
 def depot() -> SiteSettings:
