@@ -10,7 +10,7 @@ from gateway.pages.steps import grid, joined, limit_at, merged
 from gateway.pages.views import Departure, Incident, Limit, NightView, NowView
 
 ALL, AHEAD, STAYS = 40, timedelta(hours=6), timedelta(minutes=30)
-TABLE_S, SEVERAL = 900, 3
+TABLE_S, SEVERAL, SOON = 900, 3, timedelta(hours=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,13 @@ def needing(view: NowView) -> tuple[tuple[Departure, ...], tuple[Departure, ...]
     where they are several and one line says it of all, then incidents that none of these names."""
     departures = [d for d in view.departures if not d.fine]
     told = {(d.code, d.vehicle) for d in departures}
-    unplugged = [d for d in departures if d.code == "not_plugged" and d.state == "unknown"]
+    unplugged = [
+        d
+        for d in departures
+        if d.code == "not_plugged"
+        and d.state == "unknown"
+        and d.departs - view.now > SOON  # because: it may be on its way
+    ]
     if len(unplugged) < SEVERAL:
         unplugged = []
     return (

@@ -287,6 +287,7 @@ def test_several_buses_that_are_only_not_plugged_in_yet_need_one_line() -> None:
     urgent = replace(DEPARTURE, vehicle="BUS-9", code="not_plugged")
     view = NowView("nord", "Depot Nord", ZONE, A, departures=(*waiting, urgent))
     assert needing(view) == ((urgent,), waiting, ())
+    assert needing(replace(view, now=moment("03:21"))) == ((*waiting, urgent), (), ())
     assert needing(replace(view, departures=(*waiting[:2], urgent))) == ((*waiting[:2], urgent), (), ())
 
 
