@@ -318,6 +318,7 @@ class Handlers:
             frame,
             site=site,
             name=row["name"],
+            several=len(self._hub.settings.sites) > 1,
             zone=row["zone"],
             page=f"{plural}/{asked.id}" if plural else asked.name,
             query=f"&{urlencode(asked.query)}" if asked.query else "",

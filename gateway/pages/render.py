@@ -37,7 +37,8 @@ class Frame:
     zone: str = "UTC"
     site: str = ""
     name: str = "Busbar"
-    sites: tuple[str, ...] = ()
+    several: bool = False
+    """There are other sites, so each page says which one it is about."""
     page: str = ""
     """The page's name for navigation and the stream."""
     query: str = ""

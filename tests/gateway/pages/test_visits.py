@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -13,6 +14,7 @@ from gateway.pages import recent
 from gateway.settings.models import SiteSettings
 from tests.gateway.pages.conftest import TOKENS, Running, Start, field, form_token
 from tests.gateway.pages.depot import depot, rest
+from tests.waiting import until
 
 
 async def test_a_person_says_which_vehicle_stands_here(running: Running) -> None:
@@ -210,3 +212,27 @@ async def read(running: Running) -> list[Message]:
     """What people read from vehicles."""
     kept = [m async for r in running.log.read(0, follow=False) for m in r.messages if m.type == "vehicle.read"]
     return [m for m in kept if m.source.startswith("person:")]
+
+
+async def test_of_several_sites_each_page_says_which_one_it_is_about(start: Start) -> None:
+    other = bare().model_copy(update={"id": "sued", "name": "Depot Süd"})
+    both = await start(night=False, sites=(bare(), other))
+
+    async def page(site: str) -> str:
+        status, text, _ = await both.get(f"/s/{site}/stations")
+        return text if status == 200 else ""
+
+    for site, name in (("nord", bare().name), ("sued", "Depot Süd")):
+        text = await until(partial(page, site))
+        assert f'<b class="at">{name}</b>' in text
+    _, text, _ = await both.get("/")
+    assert "reload</a>" in text
+    assert 'class="at"' not in text
+
+
+async def test_an_only_site_is_not_told_on_each_page(start: Start) -> None:
+    running = await start(night=False, sites=(bare(),))
+    await rest(running.hub)
+    _, text, _ = await running.get("/s/nord/stations")
+    assert "<h1>" in text
+    assert 'class="at"' not in text
