@@ -104,6 +104,7 @@ class Hub:
         self._given = log
         self.opened: OpenJournal | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopped = False
         self._noted = False
         self.beside = Beside(self)
         self.metrics.looks += [
@@ -139,7 +140,10 @@ class Hub:
         self._write_note()
 
     async def stop(self) -> None:
-        """Let no one in, store what came, end the controllers, close the journal."""
+        """Let no one in, store what came, end the controllers, close the journal; once."""
+        if self._stopped:
+            return
+        self._stopped = True
         if (
             self._noted
         ):  # because: a hub that was refused this folder must not take away the note of the one that has it
@@ -165,8 +169,10 @@ class Hub:
         return await reloading.reload(self)
 
     async def failed(self) -> None:
-        """Return, by raising, when a part that must run forever ended."""
+        """Return when the hub is stopped; raise when a part that must run forever ended by itself."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        if self._stopped:
+            return
         for task in done:
             task.result()
         raise RuntimeError(f"{', '.join(t.get_name() for t in done)} ended by itself")

@@ -76,20 +76,19 @@ async def station(reads: Reads, row: Doc, now: datetime) -> Doc:
     bays = row["evses"].values()
     measured = [bay["measured_kw"] for bay in bays if bay["measured_kw"] is not None]
     vehicles = [bay["vehicle"] for bay in bays if bay["vehicle"]]
-    state = reads.state(row["site"])
     row = row | {
         "status": _status(row),
         "vehicle": ", ".join(vehicles) or None,
         "wished_kw": _wished(row, now),
         "confirmed_kw": _confirmed(row, now),
-        "ceiling_kw": _ceiling(state, row["station"], now),
+        "ceiling_kw": _ceiling(reads.state(row["site"]), row["station"], now),
         "measured_kw": round(sum(measured), 3) if measured else None,
         "max_kw": sum(bay["max_kw"] or 0.0 for bay in bays),
     }
-    return row | _trouble(row, state.config.zone if state and state.config else "UTC", now)
+    return row | _trouble(row, now)
 
 
-def _trouble(row: Doc, zone: str, now: datetime) -> Doc:
+def _trouble(row: Doc, now: datetime) -> Doc:
     command = row.get("command") or {}
     if not row["connected"]:
         words = NOT_CONNECTED if row["since"] else NEVER
@@ -103,13 +102,14 @@ def _trouble(row: Doc, zone: str, now: datetime) -> Doc:
         words = BAD_COMMAND
     else:
         return {"ok": True, "reason": None, "next": None}
+    since = datetime.fromisoformat(row["since"]) if row["since"] else None
     values = {
         "station": row["station"],
+        "since": moment(since, row.get("zone", "UTC"), now=now),
         "status": row["status"],
         "step": command.get("step"),
         "typed": typed(row["station"]),
     }
-    values["since"] = moment(datetime.fromisoformat(row["since"]), zone, now=now) if row["since"] else None
     return {"ok": False, "reason": words[0].format(**values), "next": words[1].format(**values)}
 
 

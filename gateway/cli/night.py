@@ -92,44 +92,43 @@ class Night:
                 await hub.start()
                 hub.journal.appended.append(self._appended)
                 night = asyncio.create_task(self._play(hub, token), name="night")
-            result, last = await self._watched(hub, night)
-            with self.clock.paused():
-                told = await everything(hub, last)
-            made = document(self.scenario, self.settings.sites[0].config(), result, told, self.acknowledged)
-            if self.stay:
-                with self.clock.paused():
-                    await self._serve(hub)
-            return made
+            result, told = await self._watched(hub, night)
+            return document(self.scenario, self.settings.sites[0].config(), result, told, self.acknowledged)
         finally:
             with suppress(asyncio.CancelledError, TimeoutError):
                 await asyncio.wait_for(hub.stop(), STOP_S)
 
-    async def _watched(self, hub: Hub, night: asyncio.Task[Any]) -> tuple[NightResult, int]:
-        """The night's result, unless the hub or the clock fails before."""
+    async def _watched(self, hub: Hub, night: asyncio.Task[Any]) -> tuple[NightResult, list[Message]]:
+        """The night's result and all that was told in it, unless the hub or the clock fails before."""
         assert self.clock.failure is not None
         failed = asyncio.ensure_future(hub.failed())
         waiting: set[asyncio.Future[Any]] = {night, failed, self.clock.failure}
         try:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {night}:
-                task.result()
-            result: tuple[NightResult, int] = night.result()
+            while not night.done():
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {night}:
+                    task.result()
+            result: tuple[NightResult, list[Message]] = night.result()
             return result
         finally:
             failed.cancel()
             night.cancel()
             await asyncio.gather(night, failed, return_exceptions=True)
 
-    async def _play(self, hub: Hub, token: str) -> tuple[NightResult, int]:
+    async def _play(self, hub: Hub, token: str) -> tuple[NightResult, list[Message]]:
         stations = hub.settings.stations().values()
         passwords = {s.id: (hub.secrets.get(s.credential) or b"").decode() for _, s in stations}
         trust = ssl.create_default_context(cafile=str(self._pki.root))
-        last = 0
+        told: list[Message] = []
 
         async def at_end() -> None:
-            nonlocal last
-            last = await hub.log.last()
+            """The hub ends before the chargers: else the last that it knows of the night is that all of them went silent."""
             hub.journal.appended.remove(self._appended)
+            with self.clock.paused():
+                told.extend(await everything(hub))
+                if self.stay:
+                    await self._serve(hub)
+            await hub.stop()
 
         result = await play(
             self.scenario,
@@ -141,7 +140,7 @@ class Night:
             on_closing=lambda station: self.clock.promise(f"lost:{station}"),
             at_end=at_end,
         )
-        return result, last
+        return result, told
 
     def _appended(self, messages: Sequence[Message]) -> None:
         self.acknowledged.update(message.id for message in messages)
@@ -152,11 +151,6 @@ class Night:
             await asyncio.get_running_loop().create_future()
 
 
-async def everything(hub: Hub, last: int) -> list[Message]:
-    """Every message of the journal up to record `last`, read back from it."""
-    found: list[Message] = []
-    async for record in hub.log.read(0, follow=False):
-        if record.seq > last:
-            break
-        found.extend(record.messages)
-    return found
+async def everything(hub: Hub) -> list[Message]:
+    """Every message of the journal, read back from it."""
+    return [message async for record in hub.log.read(0, follow=False) for message in record.messages]

@@ -10,7 +10,7 @@ from core.messages.readiness import ReadinessAssessed
 from core.messages.requirement import TOLERANCE, RequirementComputed, RequirementWithdrawn
 from gateway.readmodels.rows import Doc, Rows, rank, stamp
 from gateway.readmodels.takes import vehicles
-from gateway.readmodels.takes.shared import Take, head, key, plain, words
+from gateway.readmodels.takes.shared import Take, head, key, plain, words, zone_of
 
 
 def _required(rows: Rows, message: Message, body: RequirementComputed) -> None:
@@ -47,7 +47,6 @@ def _forget_departure(rows: Rows, message: Message, body: RequirementWithdrawn) 
 
 
 def _assessed(rows: Rows, message: Message, body: ReadinessAssessed) -> None:
-    site = rows.get("sites", message.site)
     first = body.reasons[0] if body.reasons else None
     told: Mapping[str, Any] = {"code": None, "reason": None, "next": None}
     if first is not None:
@@ -65,7 +64,7 @@ def _assessed(rows: Rows, message: Message, body: ReadinessAssessed) -> None:
         "soc_at_departure": body.soc if body.final else None,
         "soc_required": round(max(0.0, body.soc_goal - TOLERANCE), 4),
         "assessed": stamp(message.time),
-        "zone": site["zone"] if site else "UTC",
+        "zone": zone_of(rows, message.site),
     }
     doc["reasons"] = [words(rows, message, r.code, {"vehicle": body.vehicle} | r.params) for r in body.reasons]
     place = key(message.site, body.vehicle, stamp(body.departs))

@@ -28,13 +28,18 @@ def plain(body: Body) -> Doc:
 
 def words(rows: Rows, message: Message, code: str, params: Mapping[str, Any]) -> Doc:
     """A reason with its sentence and next step, in the site's zone."""
-    site = rows.get("sites", message.site)
-    zone = site["zone"] if site else "UTC"
+    zone = zone_of(rows, message.site)
     return {
         "code": code,
         "reason": sentence(code, params, zone=zone, now=message.time),
         "next": next_step(code, params, zone=zone, now=message.time),
     }
+
+
+def zone_of(rows: Rows, site: str) -> str:
+    """The zone that people at the site read times in."""
+    known = rows.get("sites", site)
+    return str(known["zone"]) if known else "UTC"
 
 
 def key(*parts: str | None) -> str:

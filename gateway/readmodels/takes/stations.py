@@ -19,7 +19,7 @@ from core.messages.station import (
     StationLimited,
 )
 from gateway.readmodels.rows import Doc, Rows, rank, stamp
-from gateway.readmodels.takes.shared import Take, head, key, plain, words
+from gateway.readmodels.takes.shared import Take, head, key, plain, words, zone_of
 
 
 def at(rows: Rows, message: Message) -> Doc:
@@ -100,7 +100,8 @@ def _disconnected(rows: Rows, message: Message, body: StationDisconnected) -> No
 
 
 def _lost(rows: Rows, doc: Doc, message: Message) -> None:
-    put(rows, doc | {"connected": False, "since": stamp(message.time), "message": message.id})
+    since = {"since": stamp(message.time), "zone": zone_of(rows, doc["site"])}
+    put(rows, doc | since | {"connected": False, "message": message.id})
 
 
 def _gateway(rows: Rows, message: Message, body: GatewayStarted) -> None:
