@@ -319,7 +319,10 @@ def test_a_slow_vehicle_is_the_limit_itself() -> None:
     slow = VehicleType(id="bus-12", capacity_kwh=350, curve=((0, 10), (1, 10)), consumption=((5, 1.3),))
     site = config(1).model_copy(update={"vehicle_types": (slow,)})
     needs, stays = everybody(1)
-    assert by_station(make(build(site, now=NOW, requirements=needs, stays=stays)))["S0"].reason == "vehicle_limited"
+    body = by_station(make(build(site, now=NOW, requirements=needs, stays=stays)))["S0"]
+    assert body.reason == "vehicle_limited"
+    after = [step.kw for step in body.steps if step.at >= DEADLINE]
+    assert 0 < max(after) <= 10
 
 
 def test_only_whole_slots_before_the_deadline_count() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from core.messages import words
-from core.messages.site import Vehicle, VehicleType
+from core.messages.site import Fraction, Kw, Kwh, Vehicle, VehicleType
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,12 @@ def test_defaults_are_values_that_a_person_may_state(made: Vehicle | VehicleType
 def test_a_span_is_told_in_its_largest_units_as_seconds_or_as_a_timedelta(seconds: float | None, told: str) -> None:
     assert words.span(seconds) == told.replace("_", words.NBSP)
     assert words.span(None if seconds is None else timedelta(seconds=seconds)) == words.span(seconds)
+
+
+@pytest.mark.parametrize("quantity", [Kw, Kwh, Fraction])
+@pytest.mark.parametrize("nonsense", [-0.1, math.inf, -math.inf, math.nan])
+def test_no_power_energy_or_fraction_is_negative_infinite_or_no_number(quantity: Any, nonsense: float) -> None:
+    kind = TypeAdapter(quantity)
+    assert kind.validate_python(0) == 0
+    with pytest.raises(ValidationError):
+        kind.validate_python(nonsense)

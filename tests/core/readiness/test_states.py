@@ -132,6 +132,15 @@ def test_not_started_counts_from_the_plug_in_and_only_while_connected():
     assert judged(at("2:05"), plug=plug(power_kw=0.0, since=at("1:00")), assignment=pause)[0] == "on_track"
 
 
+def test_seven_tenths_of_what_may_flow_are_enough_and_less_is_too_little():
+    plan = assigned(("25 20:00", 100))
+    for takes, told in ((70.0, "on_track"), (69.9, "at_risk")):
+        drawn = plug(power_kw=takes, power_at=at("2:14"))
+        assert (
+            judged(at("2:14"), soc=0.05, plug=drawn, assignment=plan, requirement=requirement(plug_kwh=480))[0] == told
+        )
+
+
 def test_a_plan_that_the_station_has_not_confirmed_asks_nothing_of_the_vehicle():
     still = plug(power_kw=0.0, power_at=at("2:09"))
     plan = assigned(("2:00", 150))

@@ -62,6 +62,17 @@ def test_what_a_bus_does_after_its_next_departure_is_judged_when_that_one_is_ove
     assert state != "unknown" and "earlier_departure" not in why
 
 
+def test_a_cap_also_names_whom_it_makes_shorter_than_he_is_anyway() -> None:
+    play = opened()
+    play.work([("bus-1", play.now + HOURS, 200)])
+    play.arrive("A", 1, vehicle="bus-1", soc=0.2)
+    play.serve("A")
+    ruling = cap(play.state, "A", 20.0, play.now + HOURS, play.now)
+    (said,) = [s for s in ruling.costs if s.code == "cap_costs"]
+    assert said.params["planned_kwh"] < said.params["before_kwh"] < said.params["needed_kwh"]
+    assert codes(play, "A", 150.0) == []
+
+
 def test_a_cap_that_leaves_enough_costs_nothing() -> None:
     play = charging(("A", 1, "bus-1"))
     assert codes(play, "A", 60.0) == []
