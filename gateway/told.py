@@ -258,7 +258,12 @@ _CONNECTION = {
 def _status(message: Message, body: Any, zone: str) -> str:
     state = term(terms.STATES, body.charging_state or body.status)
     connector = f", connector {message.at.evse}," if message.at.evse else ""
-    return f"{message.at.station}{connector} is {state}"
+    words_of_maker = f": {body.words}" if body.words else ""
+    return f"{message.at.station}{connector} is {state}{words_of_maker}"
+
+
+def _problem(message: Message, body: Any, zone: str) -> str:
+    return f"{body.part or 'A part'} of {message.at.station} {'is well again' if body.cleared else 'reports'}: {body.words}"
 
 
 def _limited(message: Message, body: Any, zone: str) -> str:
@@ -318,6 +323,7 @@ _SAYS: Mapping[str, Says] = {
     "source.contacted": _contact,
     **dict.fromkeys((f"station.{s}" for s in ("connected", "disconnected", "booted", "seen")), _connection),
     "connector.status_changed": _status,
+    "station.problem_reported": _problem,
     "station.limited": _limited,
     "vehicle.placed": _placed,
     "record.priced": _priced,

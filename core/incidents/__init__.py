@@ -23,6 +23,8 @@ FLAP = timedelta(minutes=2)
 """A cause must be gone so long before its incident is resolved, so that flapping stays one incident."""
 LOUD = ("over_kw", "rows", "left", "fallback_kw")
 """Numbers whose change is worth an update; the others keep the value they had."""
+LATE = ("words",)
+"""What may be told a moment after the incident was opened, and then stays."""
 ABOUT = ("departs", "block")
 """What an incident of a vehicle is about: where that is another departure now, every number is another one."""
 UNCONTROLLED = "controller_failed"
@@ -36,7 +38,7 @@ Inputs = Callable[[Facts, World, Yard], tuple[object, ...]]
 EVALUATORS: tuple[tuple[Evaluate, Inputs], ...] = (
     (offline, lambda facts, world, yard: (facts.links, *yard)),
     (commands, lambda facts, world, yard: (facts.orders, facts.links, *yard)),
-    (faults, lambda facts, world, yard: (facts.statuses, *yard)),
+    (faults, lambda facts, world, yard: (facts.statuses, facts.problems, *yard)),
     (strangers, lambda facts, world, yard: (facts.identified, *yard)),
     (sources, lambda facts, world, yard: (facts.sources, facts.contacts, facts.envelope, world.config)),
     (meters, lambda facts, world, yard: (facts.watches, world.config)),
@@ -190,7 +192,8 @@ def _open(condition: Condition, now: datetime, scribe: Scribe) -> None:
 
 def _update(known: Open, condition: Condition, scribe: Scribe) -> None:
     body, params = known.body, _plain(condition.params)
-    loud = {name: params[name] for name in LOUD if name in params}
+    late = {name for name in LATE if name not in body.params}
+    loud = {name: params[name] for name in (*LOUD, *late) if name in params}
     if any(name in params and params[name] != body.params.get(name) for name in ABOUT):
         loud = params
     same = all(body.params.get(name) == value for name, value in loud.items())

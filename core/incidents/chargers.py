@@ -16,6 +16,8 @@ from core.messages.vehicle import VehicleIdentified
 
 STRANGER = timedelta(minutes=2)
 """An unknown vehicle is one after so long: cards are shown late."""
+BESIDE = timedelta(minutes=5)
+"""What a part of a station says is wrong with it is about the fault that begins within so long."""
 MANY_CONNECTORS = 0.25
 """Silence of this share of the connectors is of high severity."""
 _UNREACHABLE = timedelta(days=365)
@@ -66,17 +68,29 @@ def faults(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
         assert isinstance(body, ConnectorStatusChanged)
         if world.idle("charger_fault", f"{station}/{evse}", body.status == "faulted"):
             continue
-        bay = _bay(world.config, station, evse)
+        bay, told = _bay(world.config, station, evse), _told_beside(facts, station, evse, message)
         condition = Condition(
             kind="charger_fault",
             subject=f"{station}/{evse}",
             active=body.status == "faulted",
             since=message.time,
-            causes=(message.id,),
-            params={"station": station, "bay": bay, "error": body.error, "since": message.time},
+            causes=(message.id, *([told.id] if told else [])),
+            params={
+                "station": station,
+                "bay": bay,
+                "error": body.error,
+                "words": body.words or getattr(told and told.body, "words", ""),
+                "since": message.time,
+            },
             at=Physical(station=station, evse=evse),
         )
         yield weighed(condition, world, now)
+
+
+def _told_beside(facts: Facts, station: str, evse: int, status: Message) -> Message | None:
+    """What a part said about this fault: of this EVSE, else of the whole station, and not long before it began."""
+    found = (facts.problems.get((station, place)) for place in (evse, 0))
+    return next((m for m in found if m is not None and m.time >= status.time - BESIDE), None)
 
 
 def _faulted(status: Message) -> tuple[bool, datetime]:

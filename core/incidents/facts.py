@@ -19,7 +19,13 @@ from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.gateway import GatewayStarted, JournalVerified
 from core.messages.grid import MeterSampled, SourceContacted, SourceStateChanged
 from core.messages.site import SiteConfig, SiteConfigured
-from core.messages.station import ConnectorStatusChanged, StationConnected, StationDisconnected, StationSeen
+from core.messages.station import (
+    ConnectorStatusChanged,
+    StationConnected,
+    StationDisconnected,
+    StationProblemReported,
+    StationSeen,
+)
 from core.messages.vehicle import VehicleIdentified
 from core.messages.work import ScheduleImported, WorkPlanned
 
@@ -76,6 +82,8 @@ class Facts:
     orders: Map[str, Order] = field(default_factory=Map)
     statuses: Map[tuple[str, int, int], Message] = field(default_factory=Map)
     """By (station, EVSE, connector): of an EVSE with two, one may be faulted and the other free."""
+    problems: Map[tuple[str, int], Message] = field(default_factory=Map)
+    """By (station, EVSE; 0 where it names none): what a part of it said last is wrong."""
     identified: Map[tuple[str, int], Message] = field(default_factory=Map)
     sources: Map[str, Message] = field(default_factory=Map)
     contacts: Map[str, Message] = field(default_factory=Map)
@@ -211,6 +219,12 @@ def _status(facts: Facts, message: Message, body: ConnectorStatusChanged) -> Fac
     return replace(facts, statuses=_newer(facts.statuses, place, message))
 
 
+def _problem(facts: Facts, message: Message, body: StationProblemReported) -> Facts:
+    """The last problem of a place; that it is over ends no fault, the connector's status does."""
+    place = (message.at.station or "", message.at.evse or 0)
+    return facts if body.cleared else replace(facts, problems=_newer(facts.problems, place, message))
+
+
 def _identified(facts: Facts, message: Message, body: VehicleIdentified) -> Facts:
     place = (message.at.station or "", message.at.evse or 0)
     return replace(facts, identified=_newer(facts.identified, place, message))
@@ -332,6 +346,7 @@ _TAKES: Mapping[str, Callable[[Facts, Message, Any], Facts]] = {
     CommandMismatched.TYPE: _mismatched,
     CommandConfirmed.TYPE: _confirmed,
     ConnectorStatusChanged.TYPE: _status,
+    StationProblemReported.TYPE: _problem,
     VehicleIdentified.TYPE: _identified,
     SourceStateChanged.TYPE: _source,
     SourceContacted.TYPE: _contact,

@@ -58,6 +58,7 @@ BODIES: Mapping[str, type[Body]] = {
         station.StationKnocked,
         station.StationAdmitted,
         station.ConnectorStatusChanged,
+        station.StationProblemReported,
         station.StationLimited,
         session.SessionStarted,
         session.SessionUpdated,

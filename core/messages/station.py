@@ -105,11 +105,31 @@ class ConnectorStatusChanged(Body):
     charging_state: ChargingState | None = None
     error: str = ""
     detail: str = ""
+    words: str = ""
+    """The maker's own code and text of a fault, cleaned and cut."""
 
     def key(self, message: Message) -> tuple[str, ...]:
         """One per connector and moment."""
         at = message.at
         return (at.station or "", str(at.evse), str(at.connector), message.time.isoformat(), self.status, self.detail)
+
+
+class StationProblemReported(Body):
+    """What a part of a station says in its maker's words is wrong with it, or is not any more."""
+
+    TYPE: ClassVar[str] = "station.problem_reported"
+    PROBLEM: ClassVar[Problem] = Problem("incidents & notifications", "detection")
+
+    part: str
+    """The station's own name of the part that says so."""
+    words: str = ""
+    """The maker's own code and text, cleaned and cut."""
+    cleared: bool = False
+
+    def key(self, message: Message) -> tuple[str, ...]:
+        """One per place, part and moment."""
+        at = message.at
+        return (at.station or "", str(at.evse), self.part, message.time.isoformat(), str(self.cleared), self.words)
 
 
 class StationLimited(Body):

@@ -15,6 +15,8 @@ from protocols.ocpp.dialect import Doubt, Handler, Heard, Hearing, Said
 from protocols.ocpp.readings import Reading, Sampled, merge
 
 MAX_TEXT = 255
+MAX_WORDS = 120
+"""So much of what a maker says about a fault fits into a sentence."""
 FAST = timedelta(minutes=5)
 """Nothing happens after it was told: a station's clock that is further ahead is wrong, as with telemetry.
 
@@ -54,6 +56,12 @@ def moment(data: dict[str, Any], hearing: Hearing, doubts: list[Doubt], name: st
     if read.quality == "receipt" and data.get(name) not in (None, ""):
         doubts.append(Doubt("time_implausible", "the time cannot be meant; the time of receipt stands", data.get(name)))
     return read
+
+
+def told_by_maker(*stated: str | None) -> str:
+    """A maker's code and text as one line that can be shown anywhere: printable, single blanks, cut."""
+    line = " ".join(" ".join(part for part in stated if part).split())
+    return "".join(letter for letter in line if letter.isprintable())[:MAX_WORDS].rstrip()
 
 
 def place(

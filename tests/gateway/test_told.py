@@ -14,6 +14,7 @@ from core.messages.command import CommandAccepted, CommandRejected, CommandWishe
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.evidence import EvidenceReceived
 from core.messages.readiness import ReadinessAssessed, State
+from core.messages.station import ConnectorStatusChanged, StationProblemReported
 from gateway import terms, told
 from gateway.told import sentence_of
 
@@ -59,6 +60,13 @@ def test_an_answer_that_says_nothing_more_is_not_repeated() -> None:
 def test_a_frame_is_named_before_it_is_shown() -> None:
     frame = EvidenceReceived(protocol="ocpp2.0.1", peer="CP-1", frame="[2]", subject="StatusNotification")
     assert of(frame) == "StatusNotification from CP-1, by OCPP 2.0.1: [2]"
+
+
+def test_what_a_maker_says_about_a_fault_is_told() -> None:
+    where = Physical(station="CP-1", evse=1)
+    assert of(ConnectorStatusChanged(status="faulted", words="E-42 door"), where).endswith(": E-42 door")
+    problem = StationProblemReported(part="Rectifier", words="0x17 hot")
+    assert of(problem, where) == "Rectifier of CP-1 reports: 0x17 hot"
 
 
 @pytest.mark.parametrize("table", [v for k, v in vars(terms).items() if k.isupper()])

@@ -42,7 +42,7 @@ READINESS: Mapping[str, Reason] = {
         "move its departure, give the block to another bus, or ask for more power.",
     ),
     "charger_fault": STATION.high(
-        "Charger {station} reports a fault[ at bay {bay}][: {error}][, since {since:time}]. It does not charge.",
+        "Charger {station} reports a fault[ at bay {bay}][: {error}][ ({words})][, since {since:time}]. It does not charge.",
         "move the bus to another bay, then call service.",
         touches=True,
     ),

@@ -39,6 +39,7 @@ from protocols.ocpp.facts import (
     samples_of,
     station_fresh,
     text,
+    told_by_maker,
 )
 from protocols.ocpp.readings import Sampled, number
 from protocols.ocpp.rpc import Fault
@@ -164,6 +165,7 @@ def _status(payload: dict[str, Any], hearing: Hearing) -> Heard:
             "charging_state": state,
             "error": "" if error in (None, "NoError") else error,
             "detail": word or "",
+            "words": told_by_maker(text(payload, "vendorErrorCode"), text(payload, "info")),
         }
     )
     fact = Said(body, when.time, place(hearing.station, evse, connector), hearing.call, station_fresh(hearing))

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from core.messages.base import Physical
 from core.messages.session import SessionEnded, SessionStarted, SessionUpdated
-from core.messages.station import ChargingState, ConnectorStatusChanged, StationBooted
+from core.messages.station import ChargingState, ConnectorStatusChanged, StationBooted, StationProblemReported
 from core.ports import KnownStation
 from protocols.common.times import Moment
 from protocols.ocpp.dialect import (
@@ -24,6 +24,7 @@ from protocols.ocpp.dialect import (
     verdict_of,
 )
 from protocols.ocpp.facts import (
+    MAX_WORDS,
     always,
     booted,
     decided,
@@ -38,6 +39,7 @@ from protocols.ocpp.facts import (
     samples_of,
     station_fresh,
     text,
+    told_by_maker,
 )
 from protocols.ocpp.readings import Sampled
 from protocols.ocpp.rpc import Fault
@@ -153,6 +155,36 @@ def _status(payload: dict[str, Any], hearing: Hearing) -> Heard:
     return Heard({}, (Said(body, when.time, at, hearing.call, station_fresh(hearing)),), tuple(doubts))
 
 
+def _events(payload: dict[str, Any], hearing: Hearing) -> Heard:
+    """What the parts of a station report (N07): problems become facts, all else stays evidence."""
+    doubts: list[Doubt] = []
+    events = [event for event in parts(payload, "eventData") if isinstance(event, dict)]
+    facts = [_problem(event, hearing, doubts) for event in events if _is_problem(event)]
+    return Heard({}, tuple(facts), tuple(doubts))
+
+
+def _is_problem(event: dict[str, Any]) -> bool:
+    """Whether it says what is wrong: the maker's words, or one of the variables that the standard has for it."""
+    return bool(text(event, "techCode") or text(event, "techInfo")) or _variable(event) in wire.PROBLEMS
+
+
+def _variable(event: dict[str, Any]) -> str:
+    return text(part(event, "variable"), "name") or ""
+
+
+def _problem(event: dict[str, Any], hearing: Hearing, doubts: list[Doubt]) -> Said:
+    component = part(event, "component")
+    at = _where(component, hearing)
+    name = told_by_maker(text(component, "name"), text(component, "instance"))
+    over = event.get("cleared") is True or (
+        _variable(event) in wire.PROBLEMS and (text(event, "actualValue") or "").lower() == "false"
+    )
+    words = told_by_maker(text(event, "techCode"), text(event, "techInfo")) or f"{name} {_variable(event)}"
+    body = StationProblemReported(part=name, words=words[:MAX_WORDS], cleared=over)
+    when = moment(event, hearing, doubts)
+    return Said(body, when.time, at, ("problem", integer(event, "eventId"), when.time, at.evse, name, body.words, over))
+
+
 def _token(payload: dict[str, Any]) -> str | None:
     """The token shown; `NoAuthorization` shows none."""
     shown = part(payload, "idToken")
@@ -208,7 +240,7 @@ def _transaction_event(payload: dict[str, Any], hearing: Hearing) -> Heard:
     return Heard(_token_answer(payload, hearing), facts, tuple(doubts))
 
 
-def _where(payload: dict[str, Any], hearing: Hearing, transaction: str) -> Physical:
+def _where(payload: dict[str, Any], hearing: Hearing, transaction: str | None = None) -> Physical:
     evse = part(payload, "evse")
     number, connector = integer(evse, "id"), integer(evse, "connectorId")
     valid = number if number and number > 0 else None
@@ -311,6 +343,7 @@ _HANDLERS: dict[str, Handler] = {
     "MeterValues": _meter_values,
     "NotifyEVChargingNeeds": always("Processing"),
     "NotifyEVChargingSchedule": always("Accepted"),
+    "NotifyEvent": _events,
     "StatusNotification": _status,
     "TransactionEvent": _transaction_event,
 }

@@ -57,6 +57,8 @@ STATES = {
     "SuspendedEVSE": "suspended_evse",
     "Idle": "idle",
 }
+PROBLEMS = frozenset({"Overload", "Problem", "Tripped"})
+"""Variables of components that say that something is wrong (part 2, appendix 3.1)."""
 PURPOSES = {"max": "ChargingStationMaxProfile", "default": "TxDefaultProfile", "transaction": "TxProfile"}
 
 

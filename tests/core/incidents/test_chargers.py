@@ -9,7 +9,8 @@ from core.incidents.conditions import Condition, World
 from core.incidents.facts import Facts, Link, Order, Watch
 from core.messages.command import CommandConfirmed, CommandMismatched, CommandRejected
 from core.messages.gateway import GatewayStarted
-from core.messages.station import ConnectorStatusChanged, StationConnected, StationSeen
+from core.messages.reasons import sentence
+from core.messages.station import ConnectorStatusChanged, StationConnected, StationProblemReported, StationSeen
 from core.messages.vehicle import VehicleIdentified
 from tests.core.incidents.world import Depot, moment
 
@@ -268,6 +269,31 @@ def test_a_faulted_connector_is_an_incident_until_it_says_otherwise(depot):
     assert depot.last.params["error"] == "GroundFailure"
     depot.fact(ConnectorStatusChanged(status="available"), moment(3), station="CP-1", evse=1)
     assert depot.decide(moment(5)) == [("resolved", "charger_fault", "CP-1/1")]
+
+
+def test_a_fault_says_its_makers_words_also_where_they_come_a_moment_later(depot):
+    words = "E-42 insulation low"
+    depot.fact(ConnectorStatusChanged(status="faulted", error="Other", words=words), moment(1), station="CP-1", evse=1)
+    depot.fact(ConnectorStatusChanged(status="faulted"), moment(1), station="CP-2", evse=2)
+    depot.decide(moment(1))
+    first, second = (m.body for m in depot.written)
+    assert "reports a fault at bay A1: Other (E-42 insulation low), since" in sentence(
+        first.kind, first.params, zone="UTC"
+    )
+    assert "words" not in second.params
+    told = depot.fact(StationProblemReported(part="Rectifier", words="77 hot"), moment(2), station="CP-2", evse=2)
+    assert depot.decide(moment(2)) == [("updated", "charger_fault", "CP-2/2")]
+    assert depot.last.params["words"] == "77 hot" and told.id in depot.written[-1].causes
+    depot.fact(StationProblemReported(part="Rectifier", words="78 hotter"), moment(3), station="CP-2", evse=2)
+    assert depot.decide(moment(3)) == []
+
+
+def test_what_a_part_said_long_before_or_of_another_bay_is_not_about_this_fault(depot):
+    depot.fact(StationProblemReported(part="Fan", words="slow"), moment(-30), station="CP-1")
+    depot.fact(StationProblemReported(part="Fan", words="stuck"), moment(1), station="CP-1", evse=2)
+    depot.fact(ConnectorStatusChanged(status="faulted"), moment(1), station="CP-1", evse=1)
+    depot.decide(moment(1))
+    assert "words" not in depot.last.params
 
 
 def test_a_bay_without_a_name_is_called_by_station_and_evse(depot):

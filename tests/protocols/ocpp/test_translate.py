@@ -181,6 +181,39 @@ def test_json_from_strangers_never_brings_what_cannot_be_stored() -> None:
             read_json(bad)
 
 
+def test_a_makers_words_about_a_fault_are_kept_clean_and_cut() -> None:
+    said = {"connectorId": 1, "errorCode": "OtherError", "status": "Faulted", "vendorErrorCode": "E-42"}
+    [fact] = V16().hear("StatusNotification", said | {"info": "door\x1b[31m\n open " + "x" * 300}, hearing()).facts
+    body: Any = fact.body
+    assert body.words.startswith("E-42 door[31m open xxx") and len(body.words) == 120
+    [fact] = V16().hear("StatusNotification", said | {"vendorErrorCode": None}, hearing()).facts
+    assert fact.body.words == ""  # type: ignore[attr-defined]  # because: a connector's status
+
+
+def test_what_a_part_reports_as_wrong_is_told_and_the_rest_of_its_events_is_evidence_only() -> None:
+    def event(number: int, variable: str, value: str, **more: Any) -> dict[str, Any]:
+        component = {"name": "PowerContactor", "evse": {"id": 1}}
+        base = {"eventId": number, "timestamp": "2026-11-25T21:59:00Z", "trigger": "Alerting", "actualValue": value}
+        return {**base, "component": component, "variable": {"name": variable}, **more}
+
+    events = [
+        event(1, "Problem", "true", techCode="0x17", techInfo="welded"),
+        event(2, "Tripped", "true"),
+        event(3, "Tripped", "false"),
+        event(4, "Temperature", "41"),
+        event(5, "Temperature", "91", techInfo="too hot", cleared=True),
+    ]
+    heard = V201().hear("NotifyEvent", {"eventData": [*events, 7]}, hearing())
+    told: list[Any] = [fact.body for fact in heard.facts]
+    assert [(b.part, b.words, b.cleared) for b in told] == [
+        ("PowerContactor", "0x17 welded", False),
+        ("PowerContactor", "PowerContactor Tripped", False),
+        ("PowerContactor", "PowerContactor Tripped", True),
+        ("PowerContactor", "too hot", True),
+    ]
+    assert heard.facts[0].at.evse == 1 and len({fact.key for fact in heard.facts}) == 4
+
+
 def test_an_unknown_stop_is_matched_only_where_one_transaction_runs() -> None:
     stop = {"transactionId": -1, "meterStop": 5, "timestamp": "2026-11-25T22:00:00Z"}
     one = {"7": OpenTransaction("7", 1, "A")}
