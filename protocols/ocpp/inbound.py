@@ -168,7 +168,8 @@ class Inbound:
         await self.ports.journal.append(self.station.known.site, batch)
         if doubts:
             what = f"{doubts[0].reason}, {doubts[0].detail[:200]}"
-            self.station.tell("part of a frame was set aside", f"{what}; next: `busbar trace {self.station.id}`")
+            next_step = f"next: `busbar trace {self.station.id}`"
+            self.station.tell("part of a frame was set aside", f"{what}; {next_step}", doubts[0].reason)
         self.station.learn(told)
         if answer is not None:
             await self.connection.send(answer)

@@ -37,6 +37,11 @@ _FIELDS = {
 _UNUSED = ("Energy.", "Power.", "Current.", "Frequency", "Temperature", "RPM")
 """Openings of measurands that the standard has and nobody here needs: kept as evidence only."""
 _PLUG_SIDE = {"Outlet", "EV", "Cable"}
+_NOISE = {"power_kw": 0.1, "offered_kw": 0.1, "current_a": 0.5}
+"""Less than this below zero is zero: an idle meter wanders by some ten watts, and no vehicle gives back as little as 100 W.
+
+What is more flows back, or its meter is wired the wrong way round.
+"""
 _LIMITS = {"soc": 1.0, "energy_wh": 1e12, "power_kw": 1e5, "offered_kw": 1e5, "current_a": 1e5, "voltage_v": 1e5}
 
 
@@ -128,6 +133,8 @@ def _value(name: str | None, sample: Sampled, decimal_comma: bool) -> float | Do
     if scale is None or abs(sample.multiplier) > 12:
         return Doubt("unit_unknown", f"{sample.measurand} has the unit {sample.unit[:20]!r}", item)
     value = round(value * scale * 10.0**sample.multiplier, 9)
+    if -_NOISE.get(name, 0.0) < value < 0.0:
+        return 0.0
     if not 0.0 <= value <= _LIMITS[name]:
         return Doubt("value_out_of_range", f"{sample.measurand} is outside of what is possible", item)
     return value

@@ -25,7 +25,9 @@ from protocols.ocpp.settings import Quirks, Settings
 log = logging.getLogger(__name__)
 
 TELL_EVERY = timedelta(minutes=1)
-"""At most one line of a kind about a station's frames in so long; all are counted."""
+"""At most one line about a station's frames in so long; all are counted."""
+SAME_EVERY = timedelta(hours=1)
+"""At most one line about the same fault of a station's frames in so long: a meter's is in every one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Station:
         """The one subprotocol to agree to, once the station was seen to speak another than it negotiated."""
         self.last_contact: datetime | None = None
         self._seen: datetime | None = None
-        self._told: dict[str, tuple[datetime, int]] = {}
+        self._told: dict[tuple[str, str], tuple[datetime, int]] = {}
         self._ready = False
         self._chores: deque[Callable[[Connection], Phrase]] = deque()
         self._request: Act | None = None
@@ -111,14 +113,17 @@ class Station:
         """Any frame is a sign of life."""
         self.last_contact = self.ports.clock.now()
 
-    def tell(self, what: str, why: str) -> None:
-        """A line in the log about what went wrong with a frame; the next of its kind says how many had none."""
-        now = self.ports.clock.now()
-        since, untold = self._told.get(what, (None, 0))
-        if since is not None and now - since < TELL_EVERY:
-            self._told[what] = since, untold + 1
+    def tell(self, what: str, why: str, kind: str = "") -> None:
+        """A line in the log about what went wrong with a frame; the next of its kind says how many had none.
+
+        What comes again with every frame is told of a `kind` once an hour.
+        """
+        now, told = self.ports.clock.now(), (what, kind)
+        since, untold = self._told.get(told, (None, 0))
+        if since is not None and now - since < (SAME_EVERY if kind else TELL_EVERY):
+            self._told[told] = since, untold + 1
             return
-        self._told[what] = now, 0
+        self._told[told] = now, 0
         more = f" ({untold} more since the last such line)" if untold else ""
         log.warning("station %s: %s%s: %s", self.id, what, more, why)
 

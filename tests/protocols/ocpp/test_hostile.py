@@ -278,6 +278,31 @@ async def test_thousands_of_bad_values_leave_twenty_messages_and_an_answer(hub: 
     await peer.close()
 
 
+async def test_what_is_wrong_with_every_frame_of_a_station_is_a_line_in_the_log_once_an_hour(
+    hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = await hub.peer()
+
+    async def minutes(first: int, last: int, watts: float, measurand: str = "Power.Active.Import") -> None:
+        value = {"value": watts, "measurand": measurand}
+        for minute in range(first, last):
+            hub.world.clock.shift = 60.0 * minute
+            await peer.call("MeterValues", {"evseId": 1, "meterValue": [{"sampledValue": [value]}]})
+
+    await minutes(0, 50, -20_000)
+    await minutes(50, 51, 5, "Horses")
+    await minutes(51, 62, -20_000)
+    lines = [r.getMessage() for r in caplog.records if "set aside" in r.getMessage()]
+    assert [line.split(": ")[2].split(",")[0] for line in lines] == [
+        "value_out_of_range",
+        "measurand_unknown",
+        "value_out_of_range",
+    ]
+    assert "(58 more since the last such line)" in lines[-1]
+    assert hub.world.counts["quarantined"] == 62
+    await peer.close()
+
+
 async def test_a_repeated_request_gets_the_stored_answer_and_tells_nothing_new(hub: Hub) -> None:
     peer = await hub.peer()
     frame = '[2,"1","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M"}}]'
