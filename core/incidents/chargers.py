@@ -9,6 +9,7 @@ from core.incidents.conditions import CHARGING_FOR, Condition, World, departing,
 from core.incidents.facts import Facts, Link, Order
 from core.incidents.panels import SILENT, lost_together
 from core.messages import Message, Physical
+from core.messages.command import CommandMismatched
 from core.messages.incident import Severity
 from core.messages.site import SiteConfig
 from core.messages.station import ConnectorStatusChanged
@@ -140,6 +141,8 @@ def _answers(station: str, order: Order, world: World) -> Iterator[Condition]:
         params = {"station": station, "since": latest.time, "why": getattr(latest.body, "reason", "")}
         if step is not None and kind == "profile_refused":
             params |= {"ceiling_kw": world.ceiling_kw(station)}
+        if isinstance(latest.body, CommandMismatched):
+            params |= {"power_kw": latest.body.shown_kw, "asked_kw": latest.body.allowed_kw}
         yield Condition(
             kind=kind,
             subject=station,

@@ -99,6 +99,11 @@ class CommandMismatched(_Step):
 
     TYPE: ClassVar[str] = "command.mismatched"
 
+    shown_kw: Kw | None = None
+    """What was read back or measured; None where it states nothing."""
+    allowed_kw: Kw | None = None
+    """What was the most at that moment."""
+
 
 class CommandRequested(Body):
     """The core asks a station for an act: start or stop a transaction. Its steps follow as those of a wish, citing its id."""

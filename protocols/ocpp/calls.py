@@ -22,7 +22,7 @@ from core.messages.command import (
 from core.ports import KnownStation, NotStored, Ports
 from protocols.ocpp import rpc
 from protocols.ocpp.connection import Arrived, Connection, Lost
-from protocols.ocpp.dialect import Phrase
+from protocols.ocpp.dialect import Excess, Phrase
 from protocols.ocpp.jobs import Check, Key, Send
 from protocols.ocpp.reconcile import Reconciler
 
@@ -189,24 +189,26 @@ class Caller:
         if read is None:
             self.wishes.composite_works = False
             return []
-        why = self.wishes.compare(check, read, now)
-        open_keys = [k for k in check.keys if k in self.wishes.slots and self.wishes.slots[k].state == "accepted"]
-        if why:
-            open_keys = open_keys[:1]  # the top profile is the one that is not obeyed
-        return [self.settle_slot(key, why) for key in open_keys]
+        excess = self.wishes.compare(check, read, now)
+        shown = self.wishes.shown(check, read)
+        if excess:  # the top profile is the one that is not obeyed
+            shown = (shown or [key for key in check.keys if key in self.wishes.slots])[:1]
+        return [self.settle_slot(key, excess) for key in shown]
 
-    def settle_slot(self, key: Key, why: str) -> Told:
+    def settle_slot(self, key: Key, excess: Excess | None) -> Told:
         """A place was read back or measured: confirmed, or mismatched for that reason."""
         slot = self.wishes.slots[key]
-        self.wishes.settled(key, confirmed=not why)
-        kind = CommandMismatched if why else CommandConfirmed
-        body = kind(
-            wish=slot.wish,
-            call=slot.call,
-            purpose=slot.target.purpose,
-            installed=(slot.profile.installed,),
-            reason=why,
-        )
+        self.wishes.settled(key, confirmed=not excess)
+        step: dict[str, Any] = {
+            "wish": slot.wish,
+            "call": slot.call,
+            "purpose": slot.target.purpose,
+            "installed": (slot.profile.installed,),
+        }
+        body: Body = CommandConfirmed(**step)
+        if excess is not None:
+            numbers = {"shown_kw": excess.shown_kw, "allowed_kw": excess.allowed_kw}
+            body = CommandMismatched(**step, **numbers, reason=excess.why)
         return Told(body, key[0], tuple(c for c in (slot.fact, slot.wish) if c))
 
     async def tell(self, connection: Connection, told: list[Told]) -> None:

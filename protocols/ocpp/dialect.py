@@ -97,9 +97,19 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """A composite schedule as read back: (moment, kW) steps; None as the value means that the unit cannot be compared."""
+    """A composite schedule as read back: (moment, kW) steps, and until when it says anything; None: it does not say."""
 
     steps: tuple[tuple[datetime, float], ...]
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Why what was read back or measured is more than what was wished, with the numbers where there are any."""
+
+    why: str
+    shown_kw: float | None = None
+    allowed_kw: float | None = None
 
 
 Phrase = tuple[str, dict[str, Any]]

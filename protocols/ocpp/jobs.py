@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.messages.command import Installed
 from core.ports import Wish
-from protocols.ocpp.dialect import Profile
+from protocols.ocpp.dialect import Excess, Profile
 from protocols.ocpp.schedules import Target
 
 Key = tuple[int, str]
@@ -29,7 +29,9 @@ class Slot:
     retry_at: datetime | None = None
     accepted_at: datetime | None = None
     good: int = 0
-    bad: bool = False
+    bad: Excess | None = None
+    hidden: bool = False
+    """What was read back ended before it could show: only a question without the profile above it shows more."""
     unsupported: bool = False
     """The station cannot do this: the same is not tried again before the next connection or boot."""
     fact: str = ""
@@ -67,7 +69,7 @@ class Judged:
     """Measured values settled a place."""
 
     key: Key
-    confirmed: bool
+    excess: Excess | None
 
 
 @dataclass(frozen=True, slots=True)

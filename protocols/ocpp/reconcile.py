@@ -11,10 +11,10 @@ from core.messages.allocation import Step
 from core.messages.command import EvseWish
 from core.messages.session import SessionMetered
 from core.ports import KnownStation, Wish
-from protocols.ocpp.dialect import Composite, Verdict
+from protocols.ocpp.dialect import Composite, Excess, Verdict
 from protocols.ocpp.jobs import Check, Clear, Job, Judged, Key, Satisfied, Send, Slot, Stop
 from protocols.ocpp.memory import Memory
-from protocols.ocpp.schedules import Target, encode, excess, limit_at
+from protocols.ocpp.schedules import EDGE, Target, encode, excess, limit_at
 from protocols.ocpp.settings import Quirks, Settings
 
 MAX_TRIES = 2
@@ -159,7 +159,7 @@ class Reconciler:
     def _judge(self) -> Judged | None:
         for key, slot in self.slots.items():
             if slot.state == "accepted" and (slot.good >= GOOD_SAMPLES or slot.bad):
-                return Judged(key, not slot.bad)
+                return Judged(key, slot.bad)
         return None
 
     def _check(self, now: datetime) -> Check | None:
@@ -167,11 +167,15 @@ class Reconciler:
             return None
         for evse in self.evses:
             keys = self._settled_by(evse)
-            if not any(self.slots[key].state == "accepted" for key in keys):
+            if not any(self.slots[key].state == "accepted" and not self._behind(key, keys) for key in keys):
                 continue
             ends = [u for key in keys if (u := self.slots[key].profile.installed.until) is not None]
             return Check(evse, keys, max([now, *ends]) + timedelta(seconds=60))
         return None
+
+    def _behind(self, key: Key, keys: tuple[Key, ...]) -> bool:
+        """Whether it was seen that this place does not show behind the end of the one above it."""
+        return key != keys[0] and self.slots[key].hidden
 
     def _settled_by(self, evse: int) -> tuple[Key, ...]:
         """The places whose profile shows in this EVSE's composite, the top one first.
@@ -253,8 +257,20 @@ class Reconciler:
         for slot in (self.slots[key] for key in keys if key in self.slots):
             slot.state, slot.tries, slot.retry_at = "unanswered", 0, None
 
-    def compare(self, check: Check, read: Composite, now: datetime) -> str:
-        """Why what was read back allows more than what was sent; empty if it does not."""
+    def shown(self, check: Check, read: Composite) -> list[Key]:
+        """The places that still have to be settled and of which something was read back, the top one first.
+
+        A default shows behind the end of the profile above it alone: an answer that ends before then says nothing of it.
+        """
+        keys = [key for key in check.keys if key in self.slots]
+        ends = self.slots[keys[0]].profile.installed.until if keys else None
+        for key in keys[1:]:
+            short = ends is not None and read.until is not None and read.until <= ends + EDGE
+            self.slots[key].hidden = key[1] == "default" and short
+        return [key for key in keys if self.slots[key].state == "accepted" and not self._behind(key, check.keys)]
+
+    def compare(self, check: Check, read: Composite, now: datetime) -> Excess | None:
+        """What was read back that allows more than what was sent."""
         profiles = [self.slots[key].profile.installed for key in check.keys if key in self.slots]
         return excess(read, profiles, now, check.until, len(self.evses) or 1)
 
@@ -273,4 +289,5 @@ class Reconciler:
         for slot in (self.slots[key] for key in (keys if good else keys[:1])):
             if slot.accepted_at is not None and at > slot.accepted_at:
                 slot.good = slot.good + 1 if good else 0
-                slot.bad = not good and at >= slot.accepted_at + timedelta(seconds=self.settings.confirm_s)
+                late = at >= slot.accepted_at + timedelta(seconds=self.settings.confirm_s)
+                slot.bad = Excess("measured_above_wish", shown, limit) if not good and late else None

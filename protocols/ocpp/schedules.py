@@ -11,7 +11,7 @@ from typing import Any
 from core.messages.allocation import Step
 from core.messages.command import Installed
 from protocols.common.times import read_time
-from protocols.ocpp.dialect import Composite, Profile, Purpose
+from protocols.ocpp.dialect import Composite, Excess, Profile, Purpose
 
 LEAD = timedelta(seconds=5)
 """Schedules begin so far in the past, so that a station whose clock is a little behind has a period at once."""
@@ -19,6 +19,8 @@ EDGE = timedelta(seconds=3)
 """Whole-second offsets and a little skew move the edges of a schedule that is read back by so much."""
 VOLTS = 230
 PHASES = 3
+MOST_WATTS = 1e9
+"""Above it a limit is none."""
 _RANK = {"max": 0, "default": 1, "transaction": 3}
 """Which profile stands above which; an EVSE's own default is one above the station's."""
 
@@ -110,10 +112,16 @@ def _at(profile: Installed, moment: datetime) -> float | None:
     return next((step.kw for step in reversed(profile.steps) if step.at <= moment), None)
 
 
-def composite(start: object, unit: object, periods: Sequence[Any], now: datetime) -> Composite | None:
-    """A composite schedule in kW; amperes count with 230 V and three phases unless the period says otherwise."""
+def composite(
+    start: object, unit: object, periods: Sequence[Any], now: datetime, duration_s: int | None = None
+) -> Composite | None:
+    """A composite schedule in kW; amperes count with 230 V and three phases unless the period says otherwise.
+
+    None where it cannot be compared: in another unit, or over before now.
+    """
     begin = read_time(start, now).time
-    if unit not in ("W", "A"):
+    until = begin + timedelta(seconds=min(duration_s, 10**7)) if duration_s and duration_s > 0 else None
+    if unit not in ("W", "A") or (until is not None and until <= now):
         return None
     steps = []
     for period in periods:
@@ -125,21 +133,23 @@ def composite(start: object, unit: object, periods: Sequence[Any], now: datetime
             or not isinstance(limit, int | float)
         ):
             return None
+        limit = min(max(limit, 0), MOST_WATTS)
         phases = period.get("numberPhases")
         watts = limit if unit == "W" else limit * VOLTS * (phases if isinstance(phases, int) and phases > 0 else PHASES)
         steps.append((begin + timedelta(seconds=min(max(at, 0), 10**7)), watts / 1000))
-    return Composite(tuple(sorted(steps)))
+    return Composite(tuple(sorted(steps)), until)
 
 
-def excess(read: Composite, profiles: Sequence[Installed], now: datetime, until: datetime, share: int) -> str:
-    """Why what was read back allows more than what was wished between `now` and `until`; empty if it does not."""
+def excess(read: Composite, profiles: Sequence[Installed], now: datetime, until: datetime, share: int) -> Excess | None:
+    """What was read back that is more than what was wished between `now` and `until`, as far as it says anything."""
     if not read.steps or read.steps[0][0] > now + LEAD + EDGE:
-        return "composite_empty"
+        return Excess("composite_empty")
+    until = min(until, read.until or until)
     edges = {at for at, _ in read.steps} | {step.at for profile in profiles for step in profile.steps}
     edges |= {profile.until + EDGE for profile in profiles if profile.until}
     for moment in sorted({now} | {m for at in edges for m in (at, at + EDGE) if now < m < until}):
         allowed = limit_at(profiles, moment, share, EDGE)
         stated = next(kw for at, kw in reversed(read.steps) if at <= max(moment, read.steps[0][0]))
         if allowed is not None and stated > allowed * 1.005 + 0.01:
-            return "composite_above_wish"
-    return ""
+            return Excess("composite_above_wish", stated, allowed)
+    return None

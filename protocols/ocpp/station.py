@@ -295,8 +295,7 @@ class Station:
                 command = Command(self._wish_id, "stop", job.evse)
                 await self._say(connection, connection.dialect.stop(job.transaction), command)
             case Judged():
-                told = self.calls.settle_slot(job.key, "" if job.confirmed else "measured_above_wish")
-                await self.calls.tell(connection, [told])
+                await self.calls.tell(connection, [self.calls.settle_slot(job.key, job.excess)])
             case Satisfied():
                 body = CommandConfirmed(wish=job.wish.id, purpose="default", installed=job.installed)
                 await self.calls.tell(connection, [Told(body, 0, (job.wish.id, *self._slot_facts()))])

@@ -98,7 +98,8 @@ class V16(Version):
         """The schedule in GetCompositeSchedule.conf."""
         schedule = part(payload, "chargingSchedule")
         start = payload.get("scheduleStart") or schedule.get("startSchedule")
-        return composite(start, schedule.get("chargingRateUnit"), parts(schedule, "chargingSchedulePeriod"), now)
+        unit, duration = schedule.get("chargingRateUnit"), integer(schedule, "duration")
+        return composite(start, unit, parts(schedule, "chargingSchedulePeriod"), now, duration)
 
     def start(self, station: KnownStation, evse: int, token: str, number: int) -> Phrase:
         """RemoteStartTransaction.req; the number is not carried by 1.6."""

@@ -93,8 +93,8 @@ class V201(Version):
     def read_composite(self, payload: dict[str, Any], now: Any) -> Composite | None:
         """The schedule in GetCompositeScheduleResponse."""
         schedule = part(payload, "schedule")
-        periods = parts(schedule, "chargingSchedulePeriod")
-        return composite(schedule.get("scheduleStart"), schedule.get("chargingRateUnit"), periods, now)
+        periods, duration = parts(schedule, "chargingSchedulePeriod"), integer(schedule, "duration")
+        return composite(schedule.get("scheduleStart"), schedule.get("chargingRateUnit"), periods, now, duration)
 
     def start(self, station: KnownStation, evse: int, token: str, number: int) -> Phrase:
         """RequestStartTransactionRequest (F01, F02)."""

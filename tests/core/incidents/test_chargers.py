@@ -198,6 +198,14 @@ def test_a_limit_that_is_not_obeyed_is_an_incident_until_it_is(depot):
     assert depot.decide(moment(4)) == [("resolved", "limit_not_obeyed", "CP-1")]
 
 
+def test_a_limit_that_is_not_obeyed_says_how_much_of_how_much(depot):
+    body = CommandMismatched(wish="w", reason="measured_above_wish", shown_kw=90.0, allowed_kw=60.0)
+    depot.fact(body, moment(1), station="CP-1")
+    depot.decide(moment(1))
+    text = sentence(depot.last.kind, depot.last.params, zone="UTC")
+    assert "since 00:01: 90\u00a0kW of 60\u00a0kW." in text
+
+
 def test_a_wish_without_confirmation_is_an_incident_after_the_policys_time(depot):
     depot.wish("CP-1", moment(), "w1")
     assert depot.due(moment()) == moment(1)

@@ -311,7 +311,31 @@ def test_what_is_read_back_is_compared_instant_by_instant(periods: list[tuple[in
     )
     top = Installed(evse=0, purpose="max", steps=(Step(at=NOW - timedelta(days=1), kw=150),), until=None)
     read = Composite(tuple((NOW + timedelta(seconds=at), kw) for at, kw in periods))
-    assert excess(read, [installed, top], NOW, NOW + timedelta(seconds=900), 1) == why
+    found = excess(read, [installed, top], NOW, NOW + timedelta(seconds=900), 1)
+    assert (found.why if found else "") == why
+    if why == "composite_above_wish":
+        assert found is not None
+        assert (found.shown_kw, found.allowed_kw) in {(60.0, 12.0), (61.0, 60.0)}
+
+
+def test_a_schedule_that_is_read_back_says_something_until_its_end_alone() -> None:
+    steps = (Step(at=NOW, kw=60), Step(at=NOW + timedelta(seconds=300), kw=12))
+    wish = Installed(evse=1, purpose="transaction", steps=steps, until=NOW + timedelta(seconds=900), transaction="T")
+
+    def read(limit: float, duration: int | None, start: str = "2026-11-25T22:00:00Z") -> Composite | None:
+        return composite(start, "W", [{"startPeriod": 0, "limit": limit}], NOW, duration)
+
+    def why(found: Composite | None) -> str:
+        assert found is not None
+        above = excess(found, [wish], NOW, NOW + timedelta(seconds=960), 1)
+        return above.why if above else ""
+
+    assert why(read(60_000, 300)) == ""
+    assert why(read(61_000, 300)) == "composite_above_wish"
+    assert why(read(60_000, 320)) == "composite_above_wish"
+    assert why(read(60_000, 0)) == why(read(60_000, None)) == "composite_above_wish"
+    assert read(60_000, 300, "2026-11-25T21:00:00Z") is None
+    assert read(1e300, 10**30) == Composite(((NOW, 1e6),), NOW + timedelta(seconds=10**7))
 
 
 def test_amperes_that_are_read_back_count_with_230_volts_and_three_phases() -> None:

@@ -46,6 +46,16 @@ async def begin(peer: Peer, hub: Hub) -> str:
     return "T1"
 
 
+async def end(peer: Peer, hub: Hub, transaction: str) -> None:
+    """The end of that transaction."""
+    now = stamp(hub.world.clock.now())
+    if peer.socket.subprotocol == "ocpp1.6":
+        await peer.call("StopTransaction", {"transactionId": int(transaction), "meterStop": 9, "timestamp": now})
+        return
+    event = {"eventType": "Ended", "timestamp": now, "triggerReason": "StopAuthorized", "seqNo": 1}
+    await peer.call("TransactionEvent", {**event, "transactionInfo": {"transactionId": transaction}})
+
+
 def ask(hub: Hub, id: str, body: CommandRequested, station: str = "CP1") -> None:
     """What the core asks for, at EVSE 1."""
     hub.world.desired.asked.put_nowait(Request("depot", station, 1, id, body))
@@ -341,6 +351,7 @@ async def test_a_station_that_draws_more_than_it_accepted_is_a_mismatch(world: W
     await peer.call("MeterValues", {"evseId": 1, "meterValue": meter})
     [message] = await world.journal.until("command.mismatched")
     assert (message.body.wish, message.body.reason) == (wish.id, "measured_above_wish")
+    assert (message.body.shown_kw, message.body.allowed_kw) == (90, 60)
     await peer.close()
     await adapter.stop()
 
@@ -362,6 +373,33 @@ async def test_a_composite_above_the_wish_is_a_mismatch(hub: Hub) -> None:
     wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
     [message] = await hub.world.journal.until("command.mismatched")
     assert (message.body.wish, message.body.reason) == (wish.id, "composite_above_wish")
+    assert (message.body.shown_kw, message.body.allowed_kw) == (99, 60)
+    await peer.close()
+
+
+@BOTH
+async def test_a_default_that_the_answer_is_too_short_to_show_is_not_confirmed_by_it_nor_asked_for_again_and_again(
+    hub: Hub, version: str
+) -> None:
+    """It shows behind the end of the transaction's profile, and is confirmed where nothing stands above it any more."""
+    short = Profiles(version)
+
+    def answer(action: str, payload: dict[str, Any]) -> Any:
+        if action == "GetCompositeSchedule":
+            payload = payload | {"duration": 60}
+        return short(action, payload)
+
+    peer = await hub.peer(version=version, answer=answer)
+    transaction = await begin(peer, hub)
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=transaction)
+    await confirmed(hub, wish.id)
+    await until(lambda: any(m[0] in ("SetVariables", "ChangeConfiguration") for m in short.calls))  # all else is done
+    asked = len(short.of("GetCompositeSchedule"))
+    purposes = {m.body.purpose for m in hub.world.journal.of("command.confirmed")}
+    assert purposes == {"max", "transaction"} and asked <= 3
+    short.kept = {n: kept for n, kept in short.kept.items() if kept["purpose"] != "TxProfile"}  # it ends with its own
+    await end(peer, hub, transaction)
+    await until(lambda: "default" in {m.body.purpose for m in hub.world.journal.of("command.confirmed")})
     await peer.close()
 
 
