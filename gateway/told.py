@@ -262,6 +262,11 @@ def _status(message: Message, body: Any, zone: str) -> str:
     return f"{message.at.station}{connector} is {state}{words_of_maker}"
 
 
+def _clock(message: Message, body: Any, zone: str) -> str:
+    way = "ahead" if body.skew_s > 0 else "behind"
+    return f"The clock of {message.at.station} is {words.span(abs(body.skew_s))} {way}"
+
+
 def _problem(message: Message, body: Any, zone: str) -> str:
     return f"{body.part or 'A part'} of {message.at.station} {'is well again' if body.cleared else 'reports'}: {body.words}"
 
@@ -324,6 +329,7 @@ _SAYS: Mapping[str, Says] = {
     **dict.fromkeys((f"station.{s}" for s in ("connected", "disconnected", "booted", "seen")), _connection),
     "connector.status_changed": _status,
     "station.problem_reported": _problem,
+    "station.clock_measured": _clock,
     "station.limited": _limited,
     "vehicle.placed": _placed,
     "record.priced": _priced,

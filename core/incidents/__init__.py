@@ -9,7 +9,7 @@ from typing import Any
 
 from immutables import Map
 
-from core.incidents.chargers import commands, faults, offline, strangers
+from core.incidents.chargers import clocks, commands, faults, offline, strangers, undeclared
 from core.incidents.conditions import Condition, World
 from core.incidents.departures import departures
 from core.incidents.facts import Facts, note
@@ -21,7 +21,7 @@ from core.messages.scribe import Scribe
 
 FLAP = timedelta(minutes=2)
 """A cause must be gone so long before its incident is resolved, so that flapping stays one incident."""
-LOUD = ("over_kw", "rows", "left", "fallback_kw")
+LOUD = ("over_kw", "rows", "left", "fallback_kw", "skew_s", "way")
 """Numbers whose change is worth an update; the others keep the value they had."""
 LATE = ("words",)
 """What may be told a moment after the incident was opened, and then stays."""
@@ -39,6 +39,8 @@ EVALUATORS: tuple[tuple[Evaluate, Inputs], ...] = (
     (offline, lambda facts, world, yard: (facts.links, *yard)),
     (commands, lambda facts, world, yard: (facts.orders, facts.links, *yard)),
     (faults, lambda facts, world, yard: (facts.statuses, facts.problems, *yard)),
+    (undeclared, lambda facts, world, yard: (facts.statuses, world.config)),
+    (clocks, lambda facts, world, yard: (facts.clocks, world.config)),
     (strangers, lambda facts, world, yard: (facts.identified, *yard)),
     (sources, lambda facts, world, yard: (facts.sources, facts.contacts, facts.envelope, world.config)),
     (meters, lambda facts, world, yard: (facts.watches, world.config)),

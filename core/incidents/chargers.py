@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from core.incidents.conditions import CHARGING_FOR, Condition, World, departing, weighed, weighed_all
+from core.incidents.conditions import CHARGING_FOR, Condition, World, departing, stated, weighed, weighed_all
 from core.incidents.facts import Facts, Link, Order
 from core.incidents.panels import SILENT, lost_together
 from core.messages import Message, Physical
 from core.messages.command import CommandMismatched
 from core.messages.incident import Severity
 from core.messages.site import SiteConfig
-from core.messages.station import ConnectorStatusChanged
+from core.messages.station import ConnectorStatusChanged, StationClockMeasured
 from core.messages.vehicle import VehicleIdentified
 
 STRANGER = timedelta(minutes=2)
 """An unknown vehicle is one after so long: cards are shown late."""
+CLOCK_OFF_S = 300.0
+"""A station's clock that is further off dates readings into other quarters of an hour, and steps of a limit too."""
 BESIDE = timedelta(minutes=5)
 """What a part of a station says is wrong with it is about the fault that begins within so long."""
 MANY_CONNECTORS = 0.25
@@ -97,6 +99,26 @@ def _told_beside(facts: Facts, station: str, evse: int, status: Message) -> Mess
 def _faulted(status: Message) -> tuple[bool, datetime]:
     """A fault counts more than what is told of the EVSE's other connector; else the newest word."""
     return getattr(status.body, "status", "") == "faulted", status.time
+
+
+def undeclared(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """EVSEs that a declared station reports and the configuration does not know; a new configuration ends it."""
+    declared = {s.id: {c.evse for c in s.connectors} for s in world.config.stations}
+    for (station, evse, _), message in facts.statuses.items():
+        if evse and evse not in declared.get(station, {evse}):
+            params = {"station": station, "connector": evse, "count": len(declared[station])}
+            at = Physical(station=station, evse=evse)
+            yield stated("connector_undeclared", f"{station}/{evse}", True, message, params, at)
+
+
+def clocks(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Stations whose clock is off by more than what nobody notices."""
+    for station, message in facts.clocks.items():
+        body = message.body
+        assert isinstance(body, StationClockMeasured)
+        off = abs(body.skew_s)
+        params = {"station": station, "skew_s": off, "way": "ahead" if body.skew_s > 0 else "behind"}
+        yield stated("clock_skew", station, off > CLOCK_OFF_S, message, params, Physical(station=station))
 
 
 def strangers(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:

@@ -21,6 +21,7 @@ from core.messages.grid import MeterSampled, SourceContacted, SourceStateChanged
 from core.messages.site import SiteConfig, SiteConfigured
 from core.messages.station import (
     ConnectorStatusChanged,
+    StationClockMeasured,
     StationConnected,
     StationDisconnected,
     StationProblemReported,
@@ -84,6 +85,7 @@ class Facts:
     """By (station, EVSE, connector): of an EVSE with two, one may be faulted and the other free."""
     problems: Map[tuple[str, int], Message] = field(default_factory=Map)
     """By (station, EVSE; 0 where it names none): what a part of it said last is wrong."""
+    clocks: Map[str, Message] = field(default_factory=Map)
     identified: Map[tuple[str, int], Message] = field(default_factory=Map)
     sources: Map[str, Message] = field(default_factory=Map)
     contacts: Map[str, Message] = field(default_factory=Map)
@@ -225,6 +227,10 @@ def _problem(facts: Facts, message: Message, body: StationProblemReported) -> Fa
     return facts if body.cleared else replace(facts, problems=_newer(facts.problems, place, message))
 
 
+def _clock(facts: Facts, message: Message, body: StationClockMeasured) -> Facts:
+    return replace(facts, clocks=_newer(facts.clocks, message.at.station or "", message))
+
+
 def _identified(facts: Facts, message: Message, body: VehicleIdentified) -> Facts:
     place = (message.at.station or "", message.at.evse or 0)
     return replace(facts, identified=_newer(facts.identified, place, message))
@@ -347,6 +353,7 @@ _TAKES: Mapping[str, Callable[[Facts, Message, Any], Facts]] = {
     CommandConfirmed.TYPE: _confirmed,
     ConnectorStatusChanged.TYPE: _status,
     StationProblemReported.TYPE: _problem,
+    StationClockMeasured.TYPE: _clock,
     VehicleIdentified.TYPE: _identified,
     SourceStateChanged.TYPE: _source,
     SourceContacted.TYPE: _contact,

@@ -55,6 +55,7 @@ BODIES: Mapping[str, type[Body]] = {
         station.StationDisconnected,
         station.StationBooted,
         station.StationSeen,
+        station.StationClockMeasured,
         station.StationKnocked,
         station.StationAdmitted,
         station.ConnectorStatusChanged,

@@ -68,6 +68,20 @@ class StationSeen(Body):
     PROBLEM: ClassVar[Problem] = _CONTROL
 
 
+class StationClockMeasured(Body):
+    """How far a station's clock is off, measured from what it dates; told once per connection, and where it changed."""
+
+    TYPE: ClassVar[str] = "station.clock_measured"
+    PROBLEM: ClassVar[Problem] = _CONTROL
+
+    skew_s: float
+    """By how much it is ahead; below zero it is behind."""
+
+    def key(self, message: Message) -> tuple[str, ...]:
+        """One per (station, moment)."""
+        return (message.at.station or "", message.time.isoformat())
+
+
 class StationKnocked(Body):
     """A station that nobody declared (or with a wrong password, or too often) asked to connect and was refused; site `_hub`."""
 

@@ -21,14 +21,25 @@ class Moment:
 
 def read_time(raw: object, received: datetime, ahead: timedelta = AHEAD) -> Moment:
     """The moment that `raw` states; the time of receipt where it is missing, unreadable, before 2020 or too far ahead."""
+    stated, aware = _read(raw)
+    if stated is None or aware is None or not EARLIEST <= aware <= received + ahead:
+        return Moment(received, "receipt")
+    return Moment(aware, "stated" if stated.tzinfo else "assumed")
+
+
+def stated_time(raw: object) -> datetime | None:
+    """The moment that `raw` states, in UTC, whether it can be meant or not; None where it is none."""
+    return _read(raw)[1]
+
+
+def _read(raw: object) -> tuple[datetime | None, datetime | None]:
+    """As written, and in UTC; without a zone it is UTC."""
     try:
         stated = datetime.fromisoformat(raw.strip()) if isinstance(raw, str) else None
         aware = stated and (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        stated = aware = None
-    if stated is None or aware is None or not EARLIEST <= aware <= received + ahead:
-        return Moment(received, "receipt")
-    return Moment(aware, "stated" if stated.tzinfo else "assumed")
+        return None, None
+    return stated, aware
 
 
 def write_time(moment: datetime) -> str:

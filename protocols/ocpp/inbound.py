@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 from core.messages import Message
+from core.messages.station import StationClockMeasured
 from core.ports import NotStored
 from protocols.common.json_text import without_nulls
 from protocols.ocpp import rpc
 from protocols.ocpp.connection import Arrived, Connection
-from protocols.ocpp.dialect import Doubt, Heard, Hearing
+from protocols.ocpp.dialect import Doubt, Heard, Hearing, Said
+from protocols.ocpp.drift import Drift
+from protocols.ocpp.facts import place
 from protocols.ocpp.records import MAX_FACTS
 from protocols.ocpp.station import Station
 
@@ -27,6 +30,7 @@ class Inbound:
         self.station = station
         self.connection = connection
         self.ports = station.ports
+        self.drift = Drift()
 
     async def hear(self, raw: str | bytes) -> None:
         """Handle one frame; never raises: what goes wrong in us is quarantined and answered `InternalError`."""
@@ -76,12 +80,23 @@ class Inbound:
             await self._settle(raw, call.action, (), (), known)
             return
         heard, answer = self._judge(call)
-        await self._settle(raw, call.action, heard.facts, heard.doubts, answer)
+        await self._settle(raw, call.action, (*heard.facts, *self._clock(call)), heard.doubts, answer)
         self.connection.remember(call.id, raw, answer)
         if heard.mismatch:
             self.station.speaks(heard.mismatch)
             await self.connection.close(1002, f"this station speaks {heard.mismatch}")
         self.station.contact(self.connection, booted=call.action == "BootNotification" and heard.error is None)
+
+    def _clock(self, call: rpc.Call) -> tuple[Said, ...]:
+        """By how much the station's clock is off, where this frame makes it known; a status may tell of long ago."""
+        if call.action not in self.connection.dialect.evidence - {"StatusNotification"}:
+            return ()
+        now = self.ports.clock.now()
+        skew_s = self.drift.hear(call.payload, now)
+        if skew_s is None:
+            return ()
+        body = StationClockMeasured(skew_s=skew_s)
+        return (Said(body, now, place(self.station.known, None), self._hearing(call).call),)
 
     def _judge(self, call: rpc.Call) -> tuple[Heard, str]:
         """What the call comes to, and the answer's text."""

@@ -34,14 +34,9 @@ CHARGERS: Mapping[str, Reason] = {
         "{station} connects too often and is put off.",
         "look at its network and its supply, and for a second charger that is set to its name.",
     ),
-    "connector_unknown": STATION.medium(
-        "{station} speaks of a connector that is not declared[: {evse}].", "declare it in the configuration."
-    ),
+    "connector_unknown": FRAME.low("A message of {peer} names no connector[: {detail}].", _FIRMWARE),
     "meter_implausible": SESSION.low(
         "A meter reading of {peer} cannot be right[: {detail}]. It is kept and not billed.", "check the meter."
-    ),
-    "clock_skew": STATION.low(
-        "The clock of {station} is off by {skew_s}.", "set its time server; the hub sends the time with each answer."
     ),
     "time_implausible": FRAME.low(
         "A time in a message of {peer} cannot be right[: {detail}].", "set the charger's clock."

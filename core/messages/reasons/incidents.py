@@ -71,6 +71,14 @@ INCIDENTS: Mapping[str, Reason] = {
         "check the panel's breaker and its network switch.",
         touches=True,
     ),
+    "clock_skew": STATION.medium(
+        "The clock of {station} is {skew_s} {way}: its limits change at wrong times, and its readings are dated wrong.",
+        "set its time server and its time zone; the hub tells it the time with every heartbeat.",
+    ),
+    "connector_undeclared": STATION.medium(
+        "Charger {station} has a connector {connector}, and {count} declared: what charges there is in no plan.",
+        "declare it in the configuration, or set the number of connectors in the charger.",
+    ),
     "identity_conflict": STATION.medium(
         "Two devices connect as {station} in turns. The older connection is kept.",
         "find the second device and give it its own identity.",

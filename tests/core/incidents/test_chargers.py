@@ -10,9 +10,16 @@ from core.incidents.facts import Facts, Link, Order, Watch
 from core.messages.command import CommandConfirmed, CommandMismatched, CommandRejected
 from core.messages.gateway import GatewayStarted
 from core.messages.reasons import sentence
-from core.messages.station import ConnectorStatusChanged, StationConnected, StationProblemReported, StationSeen
+from core.messages.site import Connector, SiteConfigured
+from core.messages.station import (
+    ConnectorStatusChanged,
+    StationClockMeasured,
+    StationConnected,
+    StationProblemReported,
+    StationSeen,
+)
 from core.messages.vehicle import VehicleIdentified
-from tests.core.incidents.world import Depot, moment
+from tests.core.incidents.world import CONFIG, Depot, moment
 
 INSTANT = timedelta(microseconds=1)
 
@@ -390,3 +397,33 @@ def test_a_free_connector_does_not_end_the_fault_of_the_other_one(depot):
     assert depot.decide(moment(9)) == []
     depot.fact(ConnectorStatusChanged(status="available"), moment(10), station="CP-1", evse=1, connector=1)
     assert depot.decide(moment(12)) == [("resolved", "charger_fault", "CP-1/1")]
+
+
+def test_a_clock_that_is_off_is_one_incident_until_it_is_right(depot):
+    depot.fact(StationClockMeasured(skew_s=-299), moment(), station="CP-2")
+    depot.fact(StationClockMeasured(skew_s=-7200), moment(1), station="CP-1")
+    assert depot.decide(moment(1)) == [("opened", "clock_skew", "CP-1")]
+    text = sentence("clock_skew", depot.last.params, zone="UTC")
+    assert text.startswith("The clock of CP-1 is 2\u00a0h\u00a000\u00a0min behind:")
+    depot.fact(StationClockMeasured(skew_s=3600), moment(30), station="CP-1")
+    assert depot.decide(moment(30)) == [("updated", "clock_skew", "CP-1")]
+    assert depot.last.params["way"] == "ahead"
+    depot.fact(StationClockMeasured(skew_s=2), moment(60), station="CP-1")
+    assert depot.decide(moment(61)) == []
+    assert depot.decide(moment(62)) == [("resolved", "clock_skew", "CP-1")]
+
+
+def test_a_connector_that_nobody_declared_is_an_incident_until_the_configuration_knows_it(depot):
+    for evse in (1, 2, 3):
+        depot.fact(ConnectorStatusChanged(status="available"), moment(), station="CP-1", evse=evse)
+    depot.fact(ConnectorStatusChanged(status="available"), moment(), station="CP-1")
+    depot.fact(ConnectorStatusChanged(status="available"), moment(), station="ADMITTED-BY-HAND", evse=7)
+    assert depot.decide(moment()) == [("opened", "connector_undeclared", "CP-1/3")]
+    depot.fact(ConnectorStatusChanged(status="occupied"), moment(1), station="CP-1", evse=3)
+    assert depot.decide(moment(1)) == []
+    first, *others = CONFIG.stations
+    more = first.model_copy(update={"connectors": (*first.connectors, Connector(evse=3, max_kw=90))})
+    depot.config = CONFIG.model_copy(update={"stations": (more, *others)})
+    depot.fact(SiteConfigured(digest="e", config=depot.config), moment(2), "new")
+    assert depot.decide(moment(2)) == [("resolved", "connector_undeclared", "CP-1/3")]
+    assert "new" in depot.written[-1].causes

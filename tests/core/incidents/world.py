@@ -56,6 +56,7 @@ class Depot:
 
     def __init__(self) -> None:
         self.state = IncidentsState()
+        self.config = CONFIG
         self.plugs: Map[tuple[str, int], Plug] = Map()
         self.vehicles: dict[tuple[str, int], str] = {}
         self.readiness: Map[tuple[str, str], Message] = Map()
@@ -139,7 +140,7 @@ class Depot:
 
     @property
     def world(self) -> World:
-        return World(CONFIG, self.plugs, self.vehicles, self.readiness, lambda station: 90.0)
+        return World(self.config, self.plugs, self.vehicles, self.readiness, lambda station: 90.0)
 
     def decide(self, at: datetime) -> list[tuple[str, str, str]]:
         """(what, kind, subject) of everything written at this moment."""

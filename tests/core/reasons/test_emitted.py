@@ -13,7 +13,7 @@ from core.messages.allocation import AllocationPlanned
 from core.messages.command import CommandConfirmed, CommandMismatched, CommandRejected
 from core.messages.grid import SourceContacted, SourceStateChanged
 from core.messages.reasons import REASONS, missing
-from core.messages.station import ConnectorStatusChanged
+from core.messages.station import ConnectorStatusChanged, StationClockMeasured
 from core.messages.vehicle import VehicleIdentified
 from core.messages.work import ScheduleImported
 from core.readiness import assess
@@ -125,6 +125,14 @@ def faulted(depot):
     depot.fact(ConnectorStatusChanged(status="faulted"), moment(1), station="CP-2", evse=2)
 
 
+def wrong_clock(depot):
+    depot.fact(StationClockMeasured(skew_s=-7200), moment(), station="CP-1")
+
+
+def third_connector(depot):
+    depot.fact(ConnectorStatusChanged(status="available"), moment(), station="CP-1", evse=3)
+
+
 def stranger(depot, by="none"):
     depot.park(None, "CP-1")
     body = VehicleIdentified(vehicle=None, by=by, since="plugged", candidates=("A", "B") if by == "conflict" else ())
@@ -179,6 +187,8 @@ SCENES = {
     "limit_not_obeyed": disobeyed,
     "command_not_confirmed": unconfirmed,
     "charger_fault": faulted,
+    "clock_skew": wrong_clock,
+    "connector_undeclared": third_connector,
     "unknown_vehicle": stranger,
     "vehicle_conflict": lambda depot: stranger(depot, "conflict"),
     "grid_source_lost": fallback,
