@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.messages.reasons.reason import OUTCOME, STATION, VEHICLE, Reason
+from core.messages.reasons.reason import STATION, VEHICLE, Reason
 
 ACTS: Mapping[str, Reason] = {
     "cap_above_rating": STATION.low(
@@ -24,9 +24,5 @@ ACTS: Mapping[str, Reason] = {
     ),
     "bay_empty": STATION.low(
         "Nothing is plugged in at {station}, so this says nothing yet.", "plug the bus in, then say it again."
-    ),
-    "nothing_changed": OUTCOME.low("Nothing changed.", "nothing."),
-    "departure_unknown": VEHICLE.low(
-        "No departure of {vehicle} is known.", "`busbar departure add {vehicle} TIME --km DISTANCE`."
     ),
 }

@@ -15,11 +15,6 @@ CHARGERS: Mapping[str, Reason] = {
         "{peer} sent an action that this hub does not know[: {action}].",
         "switch that function off in the charger, or tell us.",
     ),
-    "answer_unexpected": FRAME.low("{peer} answered a question that nobody asked, or answered twice.", _FIRMWARE),
-    "version_mismatch": STATION.high(
-        "{station} speaks another protocol version than it agreed to.",
-        "set one protocol version in the charger and restart it.",
-    ),
     "version_refused": STATION.low(
         "{station} offered no protocol version that this hub speaks.", "set ocpp2.0.1 or ocpp1.6 in the charger."
     ),
@@ -35,9 +30,6 @@ CHARGERS: Mapping[str, Reason] = {
         "look at its network and its supply, and for a second charger that is set to its name.",
     ),
     "connector_unknown": FRAME.low("A message of {peer} names no connector[: {detail}].", _FIRMWARE),
-    "meter_implausible": SESSION.low(
-        "A meter reading of {peer} cannot be right[: {detail}]. It is kept and not billed.", "check the meter."
-    ),
     "time_implausible": FRAME.low(
         "A time in a message of {peer} cannot be right[: {detail}].", "set the charger's clock."
     ),
@@ -48,9 +40,6 @@ CHARGERS: Mapping[str, Reason] = {
     "transaction_reused": SESSION.medium(
         "{peer} began a session with the number of one that is over. What it tells of it is kept as evidence only.",
         "update the charger's firmware: the number of a transaction must never come twice.",
-    ),
-    "rate_exceeded": FRAME.low(
-        "{peer} sends more than is taken; the rest is refused for a while.", "check the charger's intervals."
     ),
     "call_rejected": STATION.medium(
         "{station} said no[: {detail}].", "look at its last frames: `busbar trace {station}`."

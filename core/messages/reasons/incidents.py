@@ -79,10 +79,6 @@ INCIDENTS: Mapping[str, Reason] = {
         "Charger {station} has a connector {connector}, and {count} declared: what charges there is in no plan.",
         "declare it in the configuration, or set the number of connectors in the charger.",
     ),
-    "identity_conflict": STATION.medium(
-        "Two devices connect as {station} in turns. The older connection is kept.",
-        "find the second device and give it its own identity.",
-    ),
     "controller_failed": NODE.critical(
         "{site} is not controlled: the hub failed at a fact or a decision[ ({detail})]. Chargers keep what they were told, then their safe level.",
         "restart the hub; if it stays so, `busbar doctor`, and report it with the log.",

@@ -68,9 +68,6 @@ READINESS: Mapping[str, Reason] = {
         "{vehicle} was to leave at {departs:time} and was not seen leaving[; it stands at {bay}].",
         "ask the dispatcher whether it left or when it will.",
     ),
-    "not_arrived": VEHICLE.high(
-        "{vehicle} was due in at {expected:time} and is not here.", "ask the dispatcher when it comes."
-    ),
     "block_exceeds_battery": VEHICLE.high(
         "{vehicle} needs {target_soc:up}[ for block {block}]: the work is longer than its battery[, {short_kwh:up} short].",
         "give the block to another bus, or charge on the way.",
@@ -86,14 +83,6 @@ READINESS: Mapping[str, Reason] = {
     "schedule_changed": VEHICLE.high(
         "The work of {vehicle} changed[: it leaves at {departs:time}].",
         "check the new departure; give it to another bus if it cannot be ready.",
-    ),
-    "operator_hold": VEHICLE.medium("{vehicle} is held[ by {who}][: {why}].", "release it when the reason is gone."),
-    "precondition_missing": VEHICLE.low(
-        "{vehicle} is not preconditioned for {departs:time}.", "switch it on in the vehicle while it is plugged in."
-    ),
-    "short_slack": VEHICLE.high(
-        "{vehicle} will be ready at {ready:time}, {slack_s} before it must be[; {needed_slack_s} are wanted].",
-        "keep it plugged in; free power if something else goes wrong.",
     ),
     "recovering": VEHICLE.low(
         "{vehicle} has been on plan again since {since:time}; it counts as on track when that lasts.",

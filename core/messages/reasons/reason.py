@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.messages.incident import Severity
 
-About = Literal["vehicle", "station", "source", "node", "feed", "frame", "token", "session", "setting", "outcome"]
+About = Literal["vehicle", "station", "source", "node", "feed", "frame", "token", "session", "setting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,6 @@ FRAME = Subject("frame")
 TOKEN = Subject("token")
 SESSION = Subject("session")
 SETTING = Subject("setting")
-OUTCOME = Subject("outcome")
 
 
 def merged(*tables: Mapping[str, Reason]) -> Mapping[str, Reason]:

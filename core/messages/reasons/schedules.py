@@ -7,14 +7,6 @@ from collections.abc import Mapping
 from core.messages.reasons.reason import FEED, Reason
 
 SCHEDULES: Mapping[str, Reason] = {
-    "field_missing": FEED.low("Row {row} of {feed} has no {field}.", "fill it and import the file again."),
-    "column_missing": FEED.medium(
-        "{feed} has no column {field}.", "add the column; the documentation lists all of them."
-    ),
-    "reference_broken": FEED.low(
-        "Row {row} of {feed} points to something that is not in it[: {detail}].",
-        "export the file whole and import it again.",
-    ),
     "format_unknown": FEED.medium(
         "{feed} is in no format that this hub reads.",
         "name the format: `busbar import FILE --format NAME`, or send what docs/schedules.md lists.",
@@ -24,18 +16,7 @@ SCHEDULES: Mapping[str, Reason] = {
     "vehicle_unknown": FEED.medium(
         "Row {row} names vehicle {vehicle}, which is not declared.", "correct the row, or declare the vehicle."
     ),
-    "vehicle_type_unknown": FEED.medium(
-        "Row {row} names vehicle type {type}, which is not declared.", "declare the type, or map it."
-    ),
-    "work_unknown": FEED.medium(
-        "Row {row} assigns block {block} of {day}, which no schedule holds.",
-        "import the schedule first, or correct the row.",
-    ),
     "distance_unknown": FEED.low("Block {block} has no distance; it was estimated.", "state distances in the feed."),
-    "import_shrunk": FEED.high(
-        "{feed} holds far fewer blocks than before[: {detail}].",
-        "let the dispatcher confirm it; the last schedule holds until then.",
-    ),
     "row_malformed": FEED.low(
         "Row {row} of {feed} cannot be read[: {detail}]. The other rows were used.",
         "correct the row and import it again.",

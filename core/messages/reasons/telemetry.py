@@ -14,9 +14,6 @@ TELEMETRY: Mapping[str, Reason] = {
         "A reading is about {subject}, which is not declared.", "declare it, or correct the sender."
     ),
     "value_implausible": FRAME.low("A reading cannot be right[: {detail}]. It was set aside.", "check the sender."),
-    "reading_old": FRAME.low(
-        "A reading is older than what is known; it was kept, not used.", "check the sender's clock."
-    ),
     "reading_future": FRAME.low(
         "A reading lies in the future[: {detail}]. It was set aside.", "check the sender's clock."
     ),

@@ -201,8 +201,8 @@ SCENES = {
     "plan_refused": unsafe,
     "plan_infeasible": lambda depot: unsafe(depot, kept=True),
 }
-NOT_HERE = {"identity_conflict", "controller_failed"}
-"""Named for what is to come, or detected outside of the core."""
+NOT_HERE = {"controller_failed"}
+"""Detected outside of the core."""
 
 
 @pytest.mark.parametrize("kind", sorted(SCENES))
