@@ -35,9 +35,10 @@ def offline(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
     panels = lost_together(facts.links, silent, world)
     yield from (weighed_all(panel.condition, world, now, panel.stations) for panel in panels)
     told_above = {station for panel in panels for station in panel.stations}
+    lost = {station for panel in panels if panel.condition.active for station in panel.stations}
     for station, link in facts.links.items():
         since = silent.get(station, link.since)
-        alone = station not in told_above or ("charger_offline", station) in world.open
+        alone = station not in told_above or (station not in lost and ("charger_offline", station) in world.open)
         condition = Condition(
             kind="charger_offline",
             subject=station,

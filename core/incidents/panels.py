@@ -39,7 +39,7 @@ def lost_together(links: Mapping[str, Link], silent: Mapping[str, datetime], wor
     above: set[str] = set()
     for node in _downwards(topology):
         stations = tuple(s.id for s in world.config.stations if s.id in links and node in topology.path(s.node))
-        group = _group(stations, silent) if not above & set(topology.path(node)) else ()
+        group = _group(stations, silent, node, world) if not above & set(topology.path(node)) else ()
         if group:
             above.add(node)
             since = min(silent[s] for s in group)
@@ -59,12 +59,17 @@ def _condition(
     return Condition("panel_lost", node, active, since, causes, params, at=at, opens=since + SILENT)
 
 
-def _group(stations: tuple[str, ...], silent: Mapping[str, datetime]) -> tuple[str, ...]:
-    """Those that fell silent together, where that left none; empty where one is heard, or it was one alone."""
-    if not all(s in silent for s in stations):
+def _group(stations: tuple[str, ...], silent: Mapping[str, datetime], node: str, world: World) -> tuple[str, ...]:
+    """Those that fell silent together, where that left none; empty where one is heard, or it was one alone.
+
+    Where the node's incident is open it goes on: it speaks for every charger that has none of its own.
+    """
+    if not stations or not all(s in silent for s in stations):
         return ()
-    newest = max((silent[s] for s in stations), default=None)
-    group = tuple(s for s in stations if newest is not None and silent[s] >= newest - TOGETHER)
+    newest = max(silent[s] for s in stations)
+    group = tuple(s for s in stations if silent[s] >= newest - TOGETHER)
+    if ("panel_lost", node) in world.open:
+        return tuple(s for s in stations if s in group or ("charger_offline", s) not in world.open)
     return group if len(group) > 1 else ()
 
 

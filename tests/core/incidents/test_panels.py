@@ -78,6 +78,40 @@ def test_a_charger_that_does_not_come_back_with_its_panel_is_an_incident_then(de
     assert depot.decide(moment(12)) == [("opened", "charger_offline", "CP-3")]
 
 
+def open_ones(depot):
+    return sorted(depot.state.open)
+
+
+def test_a_panel_whose_chargers_come_back_for_a_moment_stays_one_incident_of_all_of_them(depot):
+    lose(depot, *((name, 0) for name in PANEL))
+    depot.decide(moment(1))
+    for station in ("CP-1", "CP-2"):
+        depot.connect(station, moment(10), 2)
+    assert depot.decide(moment(10)) == []
+    depot.lose("CP-1", moment(10, 20), 2)
+    depot.lose("CP-2", moment(10, 45), 2)
+    for minute in (11, 12, 13, 30):
+        assert depot.decide(moment(minute, 50)) == []
+    assert open_ones(depot) == [("panel_lost", "panel")]
+    for station in PANEL:
+        depot.connect(station, moment(40), 3)
+    assert depot.decide(moment(42)) == [("resolved", "panel_lost", "panel")]
+    assert depot.decide(moment(50)) == []
+
+
+def test_a_charger_whose_silence_goes_on_as_that_of_its_panel_is_an_incident_of_the_panel_alone(depot):
+    depot.lose("CP-1", moment(-10))
+    assert depot.decide(moment(-9)) == [("opened", "charger_offline", "CP-1")]
+    depot.connect("CP-1", moment(0, -30), 2)
+    depot.lose("CP-1", moment(), 2)
+    lose(depot, ("CP-2", 1), ("CP-3", 2))
+    assert depot.decide(moment(1)) == [("opened", "panel_lost", "panel")]
+    assert depot.last.params["count"] == 3
+    assert depot.decide(moment(2)) == [("resolved", "charger_offline", "CP-1")]
+    assert depot.decide(moment(9)) == []
+    assert open_ones(depot) == [("panel_lost", "panel")]
+
+
 def test_a_lost_panel_touches_the_departures_of_all_its_chargers(depot):
     for number, station in enumerate(PANEL):
         depot.park(f"BUS-{number}", station)
