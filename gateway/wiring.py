@@ -265,6 +265,11 @@ class Hub:
         """This machine's command line is a user of its own."""
         self.http.users.admit(COMMAND_LINE, "admin", self.secrets.generate(COMMAND_LINE, 32))
 
+    def places(self) -> tuple[str, ...]:
+        """Where people and peers reach this hub: the HTTP listeners, then what adapters have bound themselves."""
+        bound = ((name, place) for name, adapter in self.adapters.items() for place in adapter.health().listening)
+        return (*self.http.addresses.values(), *(f"{name} at {place}" for name, place in bound))
+
     def _write_note(self) -> None:
         """`hub.json`: where the command line finds this hub."""
         listening = self.adapters["ocpp"].health().listening if "ocpp" in self.adapters else ()
@@ -292,7 +297,7 @@ async def run(settings: HubSettings, source: Path | None = None) -> None:
         asyncio.get_running_loop().add_signal_handler(
             signal.SIGHUP, lambda: tasks.add(asyncio.ensure_future(_again(hub)))
         )
-        logger.info("busbar is up: %s", ", ".join(hub.http.addresses.values()))
+        logger.info("busbar is up: %s", ", ".join(hub.places()))
         if not hub.settings.users:
             logger.info(
                 "pages and API answer this machine alone, without a token; next: add [[users]] to let others in"

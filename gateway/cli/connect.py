@@ -163,13 +163,17 @@ def _password(value: bytes | None, reference: str, *, show: bool, to: Path | Non
 
 def _urls(where: Where, settings: Any, data: Path, station: str) -> list[str]:
     """The addresses that the running hub really bound, else those that the configuration names."""
+    identity = quote(station, safe="")
+    return [f"{url}/{identity}" for url in urls(settings, _listening(data) if running(where) is not None else [])]
+
+
+def urls(settings: Any, bound: list[str]) -> list[str]:
+    """The URLs up to the identity, of what is bound, else of what the configuration names."""
     declared = settings.adapters.get("ocpp", {}).get("listeners", [{}]) if settings else [{}]
-    bound = _listening(data) if running(where) is not None else []
     if not bound:
         bound = [f"{entry.get('host', '127.0.0.1')}:{entry.get('port', 9220)}" for entry in declared]
-    identity = quote(station, safe="")
     pairs: Iterator[tuple[Any, Any]] = zip_longest(bound, declared[: len(bound)], fillvalue={})
-    return [f"{_address(str(place), entry, settings)}/{identity}" for place, entry in pairs]
+    return [_address(str(place), entry, settings) for place, entry in pairs]
 
 
 def _address(place: str, entry: Any, settings: Any) -> str:

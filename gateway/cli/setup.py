@@ -41,6 +41,7 @@ def init(folder: Path) -> None:
 def check(config: Path, as_json: bool) -> None:
     """Load the configuration, resolve its references, check the trees of limits, see whether peers answer."""
     from gateway.cli.checks import Finding, findings
+    from gateway.cli.connect import urls
 
     try:
         settings = load_settings(config)
@@ -57,6 +58,8 @@ def check(config: Path, as_json: bool) -> None:
         for finding in shown:
             click.echo(str(finding), err=finding.level == "error")
         click.echo(_summary(settings, bad=len(bad)))
+        if "ocpp" in settings.adapters:
+            click.echo(f"charging stations connect to {', '.join(f'{url}/STATION' for url in urls(settings, []))}")
     if bad:
         raise click.exceptions.Exit(NO)
 

@@ -77,9 +77,7 @@ def parse(raw: str | bytes) -> Frame:
         return Unreadable("RpcFrameworkError", "not a JSON array")
     kind, ident = value[0], _id(value)
     if ident is None:
-        return Unreadable(
-            "RpcFrameworkError", "the message id is missing or not a string", answerable=kind not in (3, 4, 5)
-        )
+        return Unreadable("RpcFrameworkError", _no_id(value), answerable=kind not in (3, 4, 5))
     if isinstance(kind, bool) or kind not in (2, 3, 4):
         return Unreadable(
             "MessageTypeNotSupported", f"message type {str(kind)[:20]!r} is unknown", ident, kind not in (5, 6)
@@ -114,6 +112,11 @@ def _id(value: list[Any]) -> MessageId | None:
     if isinstance(ident, bool) or not isinstance(ident, str | int | float):
         return None
     return ident if len(str(ident)) <= MAX_ID else None
+
+
+def _no_id(value: list[Any]) -> str:
+    long = len(value) > 1 and isinstance(value[1], str | int)
+    return f"the message id is longer than {MAX_ID} characters" if long else "the message id is missing or not a string"
 
 
 def _call(ident: MessageId, value: list[Any]) -> Frame:

@@ -61,7 +61,9 @@ async def test_a_first_configuration_serves_stops_when_told_and_starts_again(cli
         assert process.returncode == 0
         assert not (tmp_path / "depot" / "data" / "hub.json").exists()
     assert passwords[0] == passwords[1]
-    assert "this machine alone, without a token" in (tmp_path / "depot" / "serve.log").read_text()
+    log = (tmp_path / "depot" / "serve.log").read_text()
+    assert "this machine alone, without a token" in log
+    assert f"busbar is up: {note['url']}, ocpp at {note['ocpp'][0]}" in log
 
 
 async def test_a_second_hub_on_the_same_data_is_refused_and_says_why(cli: Cli, tmp_path: Path) -> None:

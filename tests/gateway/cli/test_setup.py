@@ -17,6 +17,7 @@ async def test_a_first_configuration_is_accepted_by_check(cli: Cli) -> None:
     ended = await cli("check", "--config", "depot/busbar.toml")
     assert (ended.code, ended.err) == (0, "")
     assert "fine: 1 site(s), 2 station(s), 2 vehicle(s)" in ended.out
+    assert "charging stations connect to ws://127.0.0.1:9220/ocpp/STATION" in ended.out
 
 
 async def test_a_first_configuration_also_holds_with_every_comment_taken_away(cli: Cli, tmp_path: Path) -> None:

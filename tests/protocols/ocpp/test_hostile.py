@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from protocols.ocpp import rpc
 from protocols.ocpp.adapter import OcppAdapter
 from protocols.ocpp.server import identity, password
 from tests.protocols.ocpp.conftest import Hub, known, settings
@@ -185,6 +186,15 @@ async def test_what_a_version_leaves_unanswered_is_counted(hub: Hub, version: st
     await peer.silent(frame)
     assert hub.world.counts["frames_unanswered"] + hub.world.counts["answers_unmatched"] == 1
     await peer.close()
+
+
+@pytest.mark.parametrize(
+    ("ident", "why"),
+    [("x" * 256, "longer than 255"), (10**300, "longer than 255"), (["a"], "missing or not"), (None, "missing or not")],
+)
+def test_an_id_that_cannot_be_used_says_why(ident: object, why: str) -> None:
+    frame = rpc.parse(json.dumps([2, ident, "Heartbeat", {}]))
+    assert isinstance(frame, rpc.Unreadable) and why in frame.why
 
 
 async def test_a_binary_frame_is_kept_as_base64(hub: Hub) -> None:
