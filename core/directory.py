@@ -1,4 +1,4 @@
-"""Who is known: stations, tokens and partners, folded from facts; the answers that a peer waits for are looked up here."""
+"""Who is known: stations with their last transactions, tokens and partners, folded from facts; the answers that a peer waits for are looked up here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from immutables import Map
 from core.access import may_charge, normal
 from core.messages import Message
 from core.messages.gateway import PeerChanged, TokenChanged
+from core.messages.session import KnownTransaction, SessionEnded, SessionStarted, remembered
 from core.messages.site import SiteConfig, SiteConfigured, Station
 from core.messages.station import StationAdmitted, StationKnocked
 from core.ports import KnownStation, TokenAnswer
@@ -27,6 +28,8 @@ class Directory:
     tokens: Map[str, Map[str, TokenChanged]] = Map()
     """Site to its changed tokens, by the form in which tokens are compared."""
     partners: Map[tuple[str, str], Mapping[str, Any]] = Map()
+    charged: Map[str, tuple[KnownTransaction, ...]] = Map()
+    """Station to its last transactions."""
     knocking: Map[str, Message] = Map()
     """Stations that asked and were refused, newest knock each."""
 
@@ -45,6 +48,10 @@ class Directory:
         """The last state that the adapter kept about that partner."""
         return self.partners.get((adapter, name))
 
+    def transactions(self, station: str) -> tuple[KnownTransaction, ...]:
+        """The last transactions of a station, in the order in which they were heard of."""
+        return self.charged.get(station, ())
+
 
 KNOCKING_KEPT = 200
 
@@ -62,6 +69,9 @@ def fold(state: Directory, message: Message) -> Directory:
         return replace(state, tokens=state.tokens.set(message.site, known.set(normal(body.token), body)))
     if isinstance(body, PeerChanged):
         return replace(state, partners=state.partners.set((body.adapter, body.peer), body.state))
+    if isinstance(body, SessionStarted | SessionEnded) and message.at.station:
+        station = message.at.station
+        return replace(state, charged=state.charged.set(station, remembered(state.transactions(station), message)))
     if isinstance(body, StationKnocked) and message.at.station:
         return replace(state, knocking=_knocked(state.knocking, message.at.station, message))
     return state

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from core.messages import Message, Position
 from core.messages.command import CommandRequested, CommandWished
+from core.messages.session import KnownTransaction
 from core.messages.site import Connector
 
 T = TypeVar("T")
@@ -113,6 +114,9 @@ class Directory(Protocol):
 
     def partner(self, adapter: str, name: str) -> Mapping[str, Any] | None:
         """The last `peer.changed` state of that partner, or None."""
+
+    def transactions(self, station: str) -> tuple[KnownTransaction, ...]:
+        """The last transactions of a station, in the order in which they were heard of."""
 
 
 @dataclass(frozen=True, slots=True)

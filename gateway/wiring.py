@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.messages.gateway import GatewayStarted
+from core.messages.session import KnownTransaction
 from core.ports import HUB, Clock, KnownStation, NotStored, Ports, TokenAnswer
 from gateway import api, pages, registry
 from gateway import reload as reloading
@@ -62,6 +63,10 @@ class LiveDirectory:
     def partner(self, adapter: str, name: str) -> Mapping[str, Any] | None:
         """What the adapter kept about that partner."""
         return self._feed.directory.partner(adapter, name)
+
+    def transactions(self, station: str) -> tuple[KnownTransaction, ...]:
+        """What a station charged last."""
+        return self._feed.directory.transactions(station)
 
 
 class Hub:

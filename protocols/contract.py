@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, TypeVar
 
 from core.messages import Message, Position
+from core.messages.session import KnownTransaction
 from core.ports import HUB, Handler, KnownStation, NotStored, Ports, Request, TokenAnswer, Wish
 from protocols.adapter import Adapter, Health
 
@@ -108,6 +109,10 @@ class Kit:
     def partner(self, adapter: str, name: str) -> Mapping[str, Any] | None:
         """See `Directory.partner`."""
         return self.partners.get((adapter, name))
+
+    def transactions(self, station: str) -> tuple[KnownTransaction, ...]:
+        """See `Directory.transactions`."""
+        return ()
 
     def get(self, ref: str) -> bytes | None:
         """See `Secrets.get`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from core.messages.base import Body, Message, Problem
@@ -14,6 +16,36 @@ _CHARGING = Problem("smart charging", "charger control")
 def session_id(station: str, transaction: str) -> str:
     """A session's id is its natural key: no look-up is needed to name it."""
     return f"{station}/{transaction}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTransaction:
+    """A transaction of a station: when it began and was over, as far as that is known."""
+
+    transaction: str
+    began: datetime | None = None
+    ended: datetime | None = None
+
+
+KNOWN_TRANSACTIONS = 64
+"""So many of a station are remembered, the last ones."""
+
+
+def remembered(known: tuple[KnownTransaction, ...], message: Message) -> tuple[KnownTransaction, ...]:
+    """A station's last transactions after one more fact, in the order in which they were heard of; a repeat changes nothing."""
+    body = message.body
+    if not isinstance(body, SessionStarted | SessionEnded):
+        return known
+    old = next((one for one in known if one.transaction == body.transaction), KnownTransaction(body.transaction))
+    began, ended = old.began, old.ended
+    if isinstance(body, SessionStarted):
+        began = began or message.time
+    else:
+        ended = ended or message.time
+    new = KnownTransaction(body.transaction, began, ended)
+    if old in known:
+        return tuple(new if one is old else one for one in known)
+    return (*known, new)[-KNOWN_TRANSACTIONS:]
 
 
 class SessionStarted(Body):

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from core.messages.base import Body, Physical
 from core.messages.command import Installed
+from core.messages.session import KnownTransaction
 from core.ports import KnownStation, TokenAnswer
 from protocols.common.times import write_time
 from protocols.ocpp.rpc import Fault
@@ -76,8 +77,8 @@ class Hearing:
     call: tuple[object, ...]
     """Identity of this request for facts without one of their own: (gateway, epoch, connection, message id)."""
     quirks: Quirks = field(default_factory=Quirks)
-    ended: Mapping[str, datetime] = field(default_factory=dict)
-    """When the last transactions were over, by id."""
+    known: tuple[KnownTransaction, ...] = ()
+    """The station's last transactions, in the order in which they were heard of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ class Inbound:
             meter_interval_s=station.meter_interval_s,
             call=(ports.gateway, ports.epoch, self.connection.records.connection, call.id),
             quirks=station.quirks,
-            ended=station.memory.ended,
+            known=station.memory.known,
         )
 
     async def _heartbeat(self, call: rpc.Call) -> bool:

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from core.messages import Message
-from core.messages.session import SessionEnded, SessionMetered, SessionStarted, SessionUpdated
+from core.messages.session import (
+    KnownTransaction,
+    SessionEnded,
+    SessionMetered,
+    SessionStarted,
+    SessionUpdated,
+    remembered,
+)
 from core.messages.station import ConnectorStatusChanged
 from core.ports import KnownStation
 from protocols.ocpp.dialect import OpenTransaction
@@ -24,10 +31,21 @@ class Memory:
         self.ended: dict[str, datetime] = {}
         """When the last transactions were over."""
 
+        self.known: tuple[KnownTransaction, ...] = ()
+        """What the journal knew of its transactions, and what came since."""
+
+    def recall(self, journal: tuple[KnownTransaction, ...]) -> None:
+        """Take over what the journal knows: another gateway may have heard it, and the newest may not be read back yet."""
+        mine = {one.transaction: one for one in self.known}
+        old = [mine.pop(one.transaction, one) if one.ended is None else one for one in journal]
+        told = {one.transaction for one in old}
+        self.known = (*old, *(one for name, one in mine.items() if name not in told))
+
     def learn(self, facts: Iterable[Message]) -> bool:
         """Take the facts over; True where a transaction began or ended."""
         before = set(self.open)
         for fact in facts:
+            self.known = remembered(self.known, fact)
             self._learn(fact)
         return set(self.open) != before
 

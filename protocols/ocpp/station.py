@@ -97,6 +97,7 @@ class Station:
             old.lose()
         self._ready = False
         self._seen = None
+        self.memory.recall(self.ports.directory.transactions(self.id))
         self._forget()
         self.poke()
         return old

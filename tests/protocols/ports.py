@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from core.messages import Message, Position
+from core.messages.session import KnownTransaction
 from core.ports import Handler, KnownStation, NotStored, Ports, Request, TokenAnswer, Wish
 from gateway.clock import SystemClock
 from gateway.journal.memory import MemoryLog
@@ -63,6 +64,7 @@ class TestDirectory:
     stations: dict[str, KnownStation] = field(default_factory=dict)
     tokens: dict[str, str | None] = field(default_factory=dict)
     partners: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    charged: dict[str, tuple[KnownTransaction, ...]] = field(default_factory=dict)
 
     def station(self, identity: str) -> KnownStation | None:
         return self.stations.get(identity)
@@ -73,6 +75,9 @@ class TestDirectory:
 
     def partner(self, adapter: str, name: str) -> Mapping[str, Any] | None:
         return self.partners.get((adapter, name))
+
+    def transactions(self, station: str) -> tuple[KnownTransaction, ...]:
+        return self.charged.get(station, ())
 
 
 class TestDesired:

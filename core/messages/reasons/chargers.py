@@ -38,7 +38,7 @@ CHARGERS: Mapping[str, Reason] = {
         "nothing; if it happens often, check the charger's network.",
     ),
     "transaction_reused": SESSION.medium(
-        "{peer} began a session with the number of one that is over. What it tells of it is kept as evidence only.",
+        "{peer} began a session with the number of one that is over. It is kept as another one.",
         "update the charger's firmware: the number of a transaction must never come twice.",
     ),
     "call_rejected": STATION.medium(

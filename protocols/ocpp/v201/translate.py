@@ -41,6 +41,7 @@ from protocols.ocpp.facts import (
     text,
     told_by_maker,
 )
+from protocols.ocpp.numbers import named, number_of
 from protocols.ocpp.readings import Sampled
 from protocols.ocpp.rpc import Fault
 from protocols.ocpp.schedules import composite
@@ -79,7 +80,7 @@ class V201(Version):
             "chargingSchedule": [{"id": profile.id, **schedule_of(profile)}],
         }
         if profile.transaction is not None:
-            body["transactionId"] = profile.transaction
+            body["transactionId"] = number_of(profile.transaction)
         return "SetChargingProfile", {"evseId": profile.evse, "chargingProfile": body}
 
     def clear_profile(self, profile: Profile) -> Phrase:
@@ -103,7 +104,7 @@ class V201(Version):
 
     def stop(self, transaction: str) -> Phrase:
         """RequestStopTransactionRequest (F03)."""
-        return "RequestStopTransaction", {"transactionId": transaction}
+        return "RequestStopTransaction", {"transactionId": number_of(transaction)}
 
     def trigger_status(self, station: KnownStation, evse: int, connector: int) -> Phrase:
         """TriggerMessageRequest for a status (F06)."""
@@ -210,25 +211,24 @@ def _authorize(payload: dict[str, Any], hearing: Hearing) -> Heard:
 def _transaction_event(payload: dict[str, Any], hearing: Hearing) -> Heard:
     doubts: list[Doubt] = []
     info = part(payload, "transactionInfo")
-    transaction, kind = text(info, "transactionId"), text(payload, "eventType")
+    number, kind = text(info, "transactionId"), text(payload, "eventType")
     samples = samples_of(parts(payload, "meterValue"), hearing, doubts, _sampled)
-    if not transaction:
+    if not number:
         doubts.append(Doubt("transaction_unknown", "the event names no transaction", payload))
         return Heard(_token_answer(payload, hearing), (), tuple(doubts))
     seq_no = integer(payload, "seqNo")
     if seq_no is None or seq_no < 0:
         doubts.append(Doubt("sequence_missing", "the event has no sequence number", payload.get("seqNo")))
         seq_no = None
-    event = _Event(
-        payload, hearing, transaction, seq_no, moment(payload, hearing, doubts), _where(payload, hearing, transaction)
-    )
+    when = moment(payload, hearing, doubts)
+    transaction = named(number, when.time, hearing.known, begins=kind == "Started" and when.quality != "receipt")
+    event = _Event(payload, hearing, transaction, seq_no, when, _where(payload, hearing, transaction))
     if kind not in ("Started", "Updated", "Ended"):
         doubts.append(
             Doubt("event_type_unknown", "the event is neither Started, Updated nor Ended", payload.get("eventType"))
         )
-    over = hearing.ended.get(transaction)
-    if kind == "Started" and over is not None and event.when.time > over:
-        doubts.append(Doubt("transaction_reused", "a new transaction has the id of one that is over", transaction))
+    if transaction != number and all(one.transaction != transaction for one in hearing.known):
+        doubts.append(Doubt("transaction_reused", "a new transaction has the id of one that is over", number))
     state = _state(info, doubts)
     told = metered(hearing, event.at, transaction, samples, seq_no)
     if kind == "Started":

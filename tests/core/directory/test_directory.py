@@ -9,6 +9,7 @@ import pytest
 from core.directory import KNOCKING_KEPT, Directory, fold
 from core.messages import Body, Message, Physical, compose
 from core.messages.gateway import PeerChanged, TokenChanged
+from core.messages.session import KNOWN_TRANSACTIONS, KnownTransaction, SessionEnded, SessionStarted
 from core.messages.site import Connector, SiteConfig, SiteConfigured, Vehicle
 from core.messages.station import StationAdmitted, StationBooted, StationKnocked
 from core.ports import KnownStation, TokenAnswer
@@ -162,3 +163,23 @@ def test_letters_case_and_blanks_of_a_card_do_not_matter() -> None:
     state = told(configured(), fact(change))
     assert state.token("depot", " gUEST ").reason == "token_withdrawn"
     assert state.token("depot", token("bus-2").swapcase()) == TokenAnswer(True, "vehicle_token", "bus-2")
+
+
+def test_the_last_transactions_of_a_station_are_known_in_the_order_in_which_they_were_heard_of() -> None:
+    first = [
+        fact(SessionStarted(transaction="T"), 0, station="CP-1"),
+        fact(SessionStarted(transaction="U"), 5, station="CP-1"),
+        fact(SessionEnded(transaction="T"), 9, station="CP-1"),
+    ]
+    repeats = [
+        fact(SessionStarted(transaction="T"), 1, station="CP-1"),
+        fact(SessionEnded(transaction="T"), 99, station="CP-1"),
+    ]
+    known = (
+        KnownTransaction("T", START, START + timedelta(seconds=9)),
+        KnownTransaction("U", START + timedelta(seconds=5)),
+    )
+    assert told(*first).transactions("CP-1") == told(*first, *repeats).transactions("CP-1") == known
+    assert told(*first).transactions("CP-2") == ()
+    more = [fact(SessionStarted(transaction=f"N{n}"), 100 + n, station="CP-1") for n in range(KNOWN_TRANSACTIONS)]
+    assert [one.transaction for one in told(*first, *more).transactions("CP-1")][:2] == ["N0", "N1"]

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from core.messages.command import CommandRequested
+from core.messages.session import KnownTransaction
+from core.ports import Request
 from protocols.ocpp.adapter import OcppAdapter
 from tests.protocols.ocpp.conftest import Hub, settings
 from tests.protocols.ocpp.peer import Peer, Profiles, stamp
@@ -153,6 +156,47 @@ async def test_a_2_0_1_transaction_with_the_id_of_one_that_is_over_is_answered_a
         assert await peer.call("TransactionEvent", event) == {}
     [aside] = hub.world.journal.of("evidence.quarantined")
     assert (aside.body.reason, aside.body.item) == ("transaction_reused", "T1")
+    await peer.close()
+
+
+async def test_a_2_0_1_station_whose_numbers_begin_again_has_sessions_of_their_own_also_after_a_restart_of_the_hub(
+    hub: Hub,
+) -> None:
+    now = hub.world.clock.now()
+
+    async def tell(peer: Peer, kind: str, seconds: float, number: int) -> None:
+        event = {"eventType": kind, "timestamp": stamp(now + timedelta(seconds=seconds)), "seqNo": number}
+        more = {"triggerReason": "Authorized", "transactionInfo": {"transactionId": "1"}, "evse": {"id": 1}}
+        assert await peer.call("TransactionEvent", event | more) == {}
+
+    first, second = "1", f"1~{now - timedelta(seconds=60):%Y%m%dT%H%M%SZ}"
+    hub.world.directory.charged["CP1"] = (
+        KnownTransaction(first, now - timedelta(seconds=180), now - timedelta(seconds=120)),
+    )
+    profiles = Profiles("ocpp2.0.1")
+    peer = await hub.peer(answer=profiles)
+    await tell(peer, "Started", -60, 0)
+    await tell(peer, "Started", -60, 0)
+    await tell(peer, "Started", -180, 0)
+    await tell(peer, "Updated", -50, 1)
+    wish = hub.wish("CP1", (0, 60), (600, 12), transaction=second)
+    [sent] = [m for m in await hub.world.journal.until("command.sent", 3) if m.body.wish == wish.id and m.at.evse]
+    assert sent.body.installed[0].transaction == second
+    wire = await until(lambda: [p["chargingProfile"] for p in profiles.of("SetChargingProfile") if p["evseId"] == 1])
+    assert [profile["transactionId"] for profile in wire] == ["1"]
+    ask = CommandRequested(act="stop", transaction=second)
+    hub.world.desired.asked.put_nowait(Request("depot", "CP1", 1, "stop", ask))
+    await until(lambda: {"transactionId": "1"} in profiles.of("RequestStopTransaction"))
+    await tell(peer, "Ended", -40, 2)
+    told = [m for m in hub.world.journal.messages if m.type.startswith("session.")]
+    assert [(m.type.partition(".")[2], m.body.transaction) for m in told] == [
+        ("started", second),
+        ("started", second),
+        ("started", first),
+        ("updated", second),
+        ("ended", second),
+    ]
+    assert told[0].id == told[1].id and told[3].at.session == f"CP1/{second}"
     await peer.close()
 
 
