@@ -24,6 +24,10 @@ class NotStored(Exception):
     """The journal could not make it durable: do not answer the peer, or answer "try later"."""
 
 
+class NotSure(NotStored):
+    """The journal did not answer in time: what it was asked to store may stand in it later."""
+
+
 class Clock(Protocol):
     """Time for whatever a standard or a policy counts. Transport liveness (TCP, ping, HTTP client) runs on wall time."""
 

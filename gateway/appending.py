@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from core.messages import Message, Position, compose, identify
@@ -14,6 +15,9 @@ from gateway.evidence import beside
 from gateway.feed import Feed
 from gateway.journal.log import Fenced, Full, Log, TooLarge, Writer
 from gateway.metrics import Metrics
+
+LOOK_S = 1.0
+"""How often it is looked whether the journal takes appends again."""
 
 
 class GatewayJournal:
@@ -29,11 +33,12 @@ class GatewayJournal:
         self._log = log
         self._metrics = metrics or Metrics()
         self.trouble: str | None = None
-        """Why the last append was not stored; None after one that was."""
+        """Why the last append was not stored; None after one that was, or once the journal takes them again."""
         self._feed = feed
         self._clock = clock
         self._gateway = gateway
         self._epoch = epoch
+        self._looking: asyncio.Task[None] | None = None
         self._writers: dict[str, Writer] = {}
         self._controllers: dict[str, SiteController] = {}
         self.appended: list[Callable[[Sequence[Message]], None]] = []
@@ -76,14 +81,25 @@ class GatewayJournal:
             raise  # its sender's trouble, not the journal's
         except (NotStored, Fenced) as error:
             self.trouble = f"nothing can be stored: {error}"
+            if isinstance(error, NotStored) and (self._looking is None or self._looking.done()):
+                self._looking = asyncio.create_task(self._until_usable(), name="journal usable again")
             self._metrics.report("journal_append_failed", {"reason": _reason(error)})
             raise
         self.trouble = None
         self._metrics.report("journal_messages", by=len(messages))
         return position
 
+    async def _until_usable(self) -> None:
+        """In a quiet hub nobody appends for a long time, and one that is not ready may be sent nothing."""
+        while (told := self.trouble) is not None:
+            await asyncio.sleep(LOOK_S)
+            if await self._log.refuses() is None and self.trouble is told:
+                self.trouble = None
+
     async def close(self) -> None:
         """Write what is queued, then stop."""
+        if self._looking is not None:
+            self._looking.cancel()
         for writer in self._writers.values():
             await writer.close()
 

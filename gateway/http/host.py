@@ -203,8 +203,8 @@ class HttpHost:
         assert route.handler is not None
         try:
             return await route.handler(request)
-        except NotStored:
-            return problems.not_stored()
+        except NotStored as error:
+            return problems.not_stored(error)
         except Exception:  # noqa: BLE001 because: this is the boundary; a handler's defect is one answer, not the listener's end
             number = f"http-{next(self._numbers)}"
             _log.exception("%s: %s %s failed", number, route.method, route.path)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.ports import HttpResponse
+from core.ports import HttpResponse, NotStored, NotSure
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -125,13 +125,16 @@ def foreign_origin(origin: str) -> Problem:
     )
 
 
-def not_stored() -> Problem:
-    """The journal could not make it durable."""
+def not_stored(error: NotStored) -> Problem:
+    """The journal could not make it durable, or does not say whether it did."""
+    sure = not isinstance(error, NotSure)
     return Problem(
         503,
         "not-stored",
-        "Not stored",
-        "the journal did not make it durable, so nothing was changed",
+        "Not stored" if sure else "Not sure whether it is stored",
+        "the journal did not make it durable, so nothing was changed"
+        if sure
+        else "the journal did not answer in time: it may still be stored, then it takes effect",
         "send the same again; `busbar doctor` says what is wrong with the journal",
         {"Retry-After": "5"},
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.messages import Message, Position
-from core.ports import NotStored
+from core.ports import NotStored, NotSure
 from gateway.journal import record
 from gateway.journal.log import Fenced, Full, Head
 from gateway.journal.record import Batch, Random
@@ -222,7 +222,7 @@ class GroupWriter:
     async def _pause(self, sealed: _Sealed, pause: float, until: float, error: Unanswered) -> None:
         if self._clock() + pause >= until:
             self._doubtful.add(sealed.id)
-            raise NotStored(
+            raise NotSure(
                 f"the journal did not answer for {self._settings.deadline_s:g} s ({error}); "
                 "next: see whether its server runs and its disk has space"
             ) from error

@@ -99,6 +99,9 @@ class Log(Protocol):
     async def last(self) -> int:
         """The newest stream sequence; 0 when empty."""
 
+    async def refuses(self) -> str | None:
+        """Why an append would not be stored now, as far as that can be told without one; None: nothing is known against it."""
+
     def read(self, after: int, *, follow: bool = True) -> AsyncIterator[Record]:
         """All records behind sequence `after`, in stream order; `follow` waits for more, else it ends at `last()`.
 

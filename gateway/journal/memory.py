@@ -14,6 +14,7 @@ from core.messages.base import canonical
 from gateway.journal import subjects
 from gateway.journal.chain import Chain, to_record
 from gateway.journal.group import Ack, GroupWriter, Settings, Stale, Tail
+from gateway.journal.link import MAX_PAYLOAD
 from gateway.journal.log import Full, Record
 from gateway.journal.record import Random, open_record
 from gateway.journal.refused import Gate, named
@@ -75,6 +76,10 @@ class MemoryLog:
     async def last(self) -> int:
         """See `Log.last`."""
         return len(self._records)
+
+    async def refuses(self) -> str | None:
+        """See `Log.refuses`."""
+        return None if self._room >= MAX_PAYLOAD else "the journal is full"
 
     async def read(self, after: int, *, follow: bool = True) -> AsyncIterator[Record]:
         """See `Log.read`."""

@@ -136,6 +136,16 @@ class NatsLog:
         found = await streams.info(self._link, streams.JOURNAL)
         return int(found["state"]["last_seq"]) if found else 0
 
+    async def refuses(self) -> str | None:
+        """See `Log.refuses`."""
+        if (trouble := self._settings.trouble()) is not None:
+            return trouble
+        try:
+            used, most = await self.used()
+        except (ConnectionError, ApiError) as error:
+            return f"the journal does not answer ({error})"
+        return None if used + MAX_PAYLOAD <= most else "the journal is full"
+
     async def used(self) -> tuple[int, int]:
         """Bytes of the journal, and how many it may have."""
         found = await streams.info(self._link, streams.JOURNAL)

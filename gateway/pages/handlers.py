@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.messages import Message
 from core.ports import HttpRequest, HttpResponse, NotStored
 from gateway.http.access import foreign
-from gateway.http.problems import Problem
+from gateway.http.problems import Problem, not_stored
 from gateway.http.stream import StreamWriter
 from gateway.pages import session
 from gateway.pages.acts import Acts, Wrong
@@ -239,9 +239,8 @@ class Handlers:
         except NotADate as wrong:
             told = f"Evening of: {str(wrong)[:40]!r} is no date."
             return self.problem(request, _problem(400, "Not a date", told, "write it as 2026-11-25"))
-        except NotStored:
-            told = "The journal did not make it durable, so nothing was changed."
-            return self.problem(request, _problem(503, "Not stored", told, "send it again; `busbar doctor` says more"))
+        except NotStored as error:
+            return self.problem(request, not_stored(error))
         except (SQLAlchemyError, OSError) as error:
             _log.warning("pages cannot read: %s", error)
             told = "The read models cannot be read now."

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from core.ports import HttpRequest, HttpResponse, NotStored
+from core.ports import HttpRequest, HttpResponse, NotStored, NotSure
 from gateway.clock import SystemClock
 from gateway.http import StreamClosed, StreamWriter, host
 from gateway.settings import HttpListener, TlsContext
@@ -127,16 +127,18 @@ async def test_a_defect_of_a_handler_is_one_answer_and_the_listener_goes_on(buil
     assert (await running.ask("GET", "/oscp/x"))[0] == 200
 
 
-async def test_what_the_journal_did_not_take_is_asked_again(build: Build) -> None:
+@pytest.mark.parametrize(("says", "told"), [(NotStored("full"), "nothing was changed"), (NotSure("?"), "may still be")])
+async def test_what_the_journal_did_not_take_is_asked_again(build: Build, says: NotStored, told: str) -> None:
     running = await build()
 
     async def full(request: HttpRequest) -> HttpResponse:
-        raise NotStored("full")
+        raise says
 
     running.host.route("POST", "/api/v1/reload", full)
     await running.open()
-    status, _, reply = await running.ask("POST", "/api/v1/reload")
+    status, problem, reply = await running.ask("POST", "/api/v1/reload")
     assert (status, reply.headers["Retry-After"]) == (503, "5")
+    assert told in problem["detail"]
 
 
 async def test_machines_see_life_readiness_and_metrics(build: Build) -> None:

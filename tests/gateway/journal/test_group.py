@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from core.messages import Position
-from core.ports import NotStored
+from core.ports import NotStored, NotSure
 from gateway.journal import group
 from gateway.journal.group import MAX_WAITING, Ack, GroupWriter, Settings, Unanswered
 from gateway.journal.log import Fenced
@@ -66,7 +66,7 @@ async def test_after_the_deadline_all_that_wait_are_told_and_the_writer_goes_on(
     store = Flaky("lost", "lost")
     writer = await writer_on(store, deadline_s=0.01)
     results = await asyncio.gather(*(writer.append([message(str(i))]) for i in range(3)), return_exceptions=True)
-    assert [type(r) for r in results] == [NotStored] * 3
+    assert [type(r) for r in results] == [NotSure] * 3
     assert "next:" in str(results[0])
     store.faults.clear()
     assert await writer.append([message("a")]) == Position(1, 0)
