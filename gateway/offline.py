@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,12 @@ from gateway.api.routes import BASE, guarded
 from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError, plain
 from gateway.clock import SystemClock
 from gateway.http.routes import Route, Routes
+from gateway.journal import highwater, opening
+from gateway.journal.chain import Chain
 from gateway.journal.lock import Locked
 from gateway.journal.log import Damaged
-from gateway.journal.opening import OpenJournal, open_journal
+from gateway.journal.opening import OpenJournal, open_journal, state_in
+from gateway.journal.process import CannotStart
 from gateway.readmodels import ReadModels
 from gateway.replay import replay as replay_log
 
@@ -56,26 +59,8 @@ class Folder:
         Raises:
             CliError: there is no journal, a hub has it, or it is damaged.
         """
-        try:
+        with _told(self._data):
             self._runner.run(self._start())
-        except FileNotFoundError as error:
-            raise CliError(str(error), "", "name another data folder with --data", UNREACHABLE) from None
-        except Damaged as error:
-            raise self._damaged(error) from None
-        except Locked as error:
-            raise CliError(str(error), "", "see whether a hub runs", UNREACHABLE) from None
-        except PermissionError as error:
-            step = "let this user read and write the folder, or name another with --data"
-            raise CliError(
-                f"the journal cannot be opened: {plain(error)}", str(self._data), step, UNREACHABLE
-            ) from None
-        except OSError as error:
-            step = "see whether a hub runs"
-            raise CliError(
-                f"the journal cannot be opened: {plain(error)}", str(self._data), step, UNREACHABLE
-            ) from None
-        except SQLAlchemyError as error:
-            raise self._unwritten(error) from None
 
     async def _start(self) -> None:
         self._journal = await open_journal(self._data, read_only=True)
@@ -127,21 +112,34 @@ class Folder:
 
     def _whole(self, reading: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         """What reads the whole journal, which may come to a record that cannot be read."""
-        try:
+        with _told(self._data):
             return self._runner.run(reading)
-        except Damaged as error:
-            raise self._damaged(error) from None
-        except SQLAlchemyError as error:
-            raise self._unwritten(error) from None
 
-    def _unwritten(self, error: SQLAlchemyError) -> CliError:
-        """The database says why, behind what the library says about the statement."""
-        why = getattr(error, "orig", None) or error
+
+@contextmanager
+def _told(data: Path) -> Iterator[None]:
+    """What keeps a data folder from being read, as an error of ours."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CliError(str(error), "", "name another data folder with --data", UNREACHABLE) from None
+    except Damaged as error:
+        what, step = f"the journal is damaged: {error}", "restore it from its last backup"
+        raise CliError(what, str(data), step, NO) from None
+    except Locked as error:
+        raise CliError(str(error), "", "see whether a hub runs", UNREACHABLE) from None
+    except CannotStart as error:
+        raise CliError(str(error), str(data), "see the server's log", UNREACHABLE) from None
+    except OSError as error:
+        denied = "let this user read and write the folder, or name another with --data"
+        step = denied if isinstance(error, PermissionError) else "see whether a hub runs"
+        raise CliError(f"the journal cannot be opened: {plain(error)}", str(data), step, UNREACHABLE) from None
+    except SQLAlchemyError as error:
+        why = (
+            getattr(error, "orig", None) or error
+        )  # because: the library speaks of the statement, the database says why
         step = "let this user write readmodels.sqlite in it, or remove that file: it is made again from the journal"
-        return CliError(f"the read models cannot be written: {why}", str(self._data), step, UNREACHABLE)
-
-    def _damaged(self, error: Damaged) -> CliError:
-        return CliError(f"the journal is damaged: {error}", str(self._data), "restore it from its last backup", NO)
+        raise CliError(f"the read models cannot be written: {why}", str(data), step, UNREACHABLE) from None
 
 
 async def _called(route: Route, request: HttpRequest) -> Any:
@@ -162,6 +160,31 @@ def open(data: Path) -> Iterator[Folder]:
         yield folder
     finally:
         folder.stop()
+
+
+def checked(data: Path, within_s: float) -> tuple[int, bool]:
+    """Check the journal of a folder that no hub has open: as a hub does at its start, then all of it, if that takes no longer.
+
+    Returns:
+        The number of its last record, and whether all of it was read.
+
+    Raises:
+        gateway.cli.errors.CliError: it is damaged, or cannot be opened.
+    """
+
+    async def check() -> tuple[int, bool]:
+        journal = await open_journal(data, read_only=True)
+        try:
+            last = (await opening.check(journal.log, highwater.load(state_in(data) / "high_water"))).seq
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    return await journal.log.verify(Chain()), True
+            return last, False
+        finally:
+            await journal.close()
+
+    with _told(data):
+        return asyncio.run(check())
 
 
 def replay(data: Path, *, verify: bool = False) -> dict[str, Any]:

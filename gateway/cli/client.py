@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError, Many
+from gateway.cli.errors import NO, UNREACHABLE, USAGE, CliError, Many, plain
 from gateway.cli.options import data_folder
 from gateway.cli.progress import working
 
@@ -184,6 +184,9 @@ def running(where: Where) -> Hub | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise CliError("not a hub's note", str(note), "remove it and start the hub again", UNREACHABLE) from error
+    except OSError as error:
+        step = "run this as the hub's user, or name another hub with --data or --url"
+        raise CliError(f"the hub's note cannot be read: {plain(error)}", "", step, UNREACHABLE) from None
     return hub if hub.lives() else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import tempfile
@@ -13,12 +14,14 @@ from typing import Any
 
 import click
 
-from gateway.cli.errors import NO, CliError
+from gateway.cli.errors import NO, CliError, plain
 from gateway.cli.options import FILE, data_folder, examples, json_option, load_settings, print_json
 from gateway.cli.signs import Sign, installation
 from gateway.next_step import parted
 
 FREE_BYTES = 1 << 30
+READ_WITHIN_S = 10.0
+"""So long a whole journal is read; `replay --verify` takes its time."""
 
 
 @examples("busbar doctor", "busbar doctor --config depot/busbar.toml", "busbar doctor --data /var/lib/busbar --json")
@@ -27,7 +30,7 @@ FREE_BYTES = 1 << 30
 @click.option("--config", type=FILE, help="Configuration, to see whether its ports are free.")
 @json_option
 def doctor(data: Path | None, config: Path | None, as_json: bool) -> None:
-    """Look at Python, packages and their names, adapters, the NATS server, the clock, data folder and ports; exit 1 if something must be done."""
+    """Look at Python, packages and their names, adapters, the NATS server, the clock, data folder, journal and ports; exit 1 if something must be done."""
     signs = [*installation(), *_place(data, config)]
     if as_json:
         print_json([asdict(sign) for sign in signs])
@@ -56,6 +59,8 @@ def _place(data: Path | None, config: Path | None) -> Iterator[Sign]:
     yield from _folder(folder)
     found = list(_hub(folder))
     yield from found
+    if not found and (settings is None or settings.nats == "embedded"):
+        yield from _journal(folder)
     if not found and settings is not None:
         yield from _ports(settings)
 
@@ -89,6 +94,30 @@ def _hub(data: Path) -> Iterator[Sign]:
         yield Sign("hub", f"running at {hub.url}")
         for part, what in hub.waits_for().items():
             yield Sign(f"hub, {part}", *parted(what, "wait; if it stays so, see the hub's log"))
+
+
+def _journal(data: Path) -> Iterator[Sign]:
+    """Whether a hub would start on this journal: what it checks then, as the folder's owner."""
+    state = data / "journal"
+    try:
+        if not state.is_dir():
+            return
+        owner = state.stat().st_uid
+    except OSError as error:
+        yield Sign("journal", plain(error), "let this user read the data folder")
+        return
+    if os.geteuid() == 0 != owner:  # because: what root writes there its owner could not use any more
+        step = f"sudo -u '#{owner}' busbar doctor --data {data}"
+        yield Sign("journal", "not looked at: the folder is another user's", step, note=True)
+        return
+    from gateway import offline
+
+    try:
+        last, whole = offline.checked(data, READ_WITHIN_S)
+        behind = f"its end is whole, up to record {last}; `busbar replay --verify` reads all of it"
+        yield Sign("journal", f"whole, up to record {last}" if whole else behind)
+    except CliError as error:
+        yield Sign("journal", error.what, error.next)
 
 
 def _ports(settings: Any) -> Iterator[Sign]:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.journal.opening import open_journal
 from tests.gateway.cli.conftest import Cli, Ended, Hub
+from tests.gateway.journal.contract import message
 
 Signs = dict[str, dict[str, object]]
 
@@ -119,3 +121,60 @@ def test_a_clock_that_stands_before_the_installation_is_found(tmp_path: Path) ->
     found = signs(Ended(done.returncode, done.stdout, done.stderr))
     assert "before this installation was made" in str(found["clock"]["found"])
     assert done.returncode == 1
+
+
+async def written(data: Path) -> Path:
+    """A journal of ten records that nobody has open; its block of records."""
+    opened = await open_journal(data)
+    writer = await opened.log.writer("depot", "gw-1", 1)
+    for number in range(10):
+        await writer.append([message(str(number))])
+    await opened.close()
+    (block,) = (data / "journal").rglob("JOURNAL/msgs/1.blk")
+    return block
+
+
+def spoil(block: Path, at: float) -> None:
+    content = bytearray(block.read_bytes())
+    content[int(len(content) * at)] ^= 0x55
+    block.write_bytes(content)
+
+
+@pytest.mark.parametrize("at", [0.3, 0.97])
+async def test_a_journal_that_is_damaged_is_found_while_no_hub_runs(cli: Cli, tmp_path: Path, at: float) -> None:
+    block = await written(tmp_path)
+    sound = await cli("doctor", "--data", tmp_path, "--json")
+    assert (sound.code, signs(sound)["journal"]["found"]) == (0, "whole, up to record 10")
+    spoil(block, at)
+    ended = await cli("doctor", "--data", tmp_path, "--json")
+    journal = signs(ended)["journal"]
+    assert (ended.code, "the journal is damaged" in str(journal["found"])) == (1, True)
+    assert "restore the journal from its last backup" in str(journal["next"])
+
+
+async def test_a_journal_without_its_mark_is_read_and_one_that_a_process_holds_names_it(
+    cli: Cli, tmp_path: Path
+) -> None:
+    await written(tmp_path)
+    (tmp_path / "journal" / "high_water").write_text("")
+    found = signs(await cli("doctor", "--data", tmp_path, "--json"))["journal"]
+    assert "high_water cannot be read" in str(found["found"])
+    (tmp_path / "journal" / "high_water").unlink()
+    assert (await cli("doctor", "--data", tmp_path)).code == 0
+    opened = await open_journal(tmp_path)
+    try:
+        found = signs(await cli("doctor", "--data", tmp_path, "--json"))["journal"]
+        assert f"in use by the hub with process id {os.getpid()}" in str(found["found"])
+    finally:
+        await opened.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away; next: none")
+async def test_root_opens_nobody_elses_journal_and_says_how_its_owner_looks(cli: Cli, tmp_path: Path) -> None:
+    block = await written(tmp_path)
+    spoil(block, 0.3)
+    os.chown(tmp_path / "journal", 65534, -1)
+    ended = await cli("doctor", "--data", tmp_path, "--json")
+    journal = signs(ended)["journal"]
+    assert (ended.code, journal["note"]) == (0, True)
+    assert journal["next"] == f"sudo -u '#65534' busbar doctor --data {tmp_path}"
