@@ -37,6 +37,8 @@ FILE_LOST = frozenset({"wrong_encoding", "file_incomplete"})
 """Why a whole file of a feed was set aside: then the tables in it are missing because of that."""
 REMEMBERED = 500
 FORMATS = ("auto", "vdv452", "table", "assignments", "departures")
+ONLY: Mapping[str, table.Kind] = {"assignments": "assignments", "departures": "departures"}
+"""Formats that say which kind of table it is."""
 
 
 class Closed(NamedTuple):
@@ -194,7 +196,12 @@ class Schedules:
             aside = Quarantined(first, "format_unknown", detail)
             return Translation(feed or "unknown", "table", "", quarantined=(aside,))
         found = table.translate(
-            request.body, feed=feed or "table", zone=config.zone, days=self._days(config), now=self._desk.now()
+            request.body,
+            feed=feed or "table",
+            zone=config.zone,
+            days=self._days(config),
+            now=self._desk.now(),
+            only=ONLY.get(format),
         )
         return replace(found, feed="assignments") if found.format == "assignments" and not feed else found
 

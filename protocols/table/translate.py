@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from core.messages.work import Block
@@ -16,6 +17,8 @@ from protocols.table.wire import Row, Table, read
 MAX_KM = 2_000.0
 MAX_KWH = 5_000.0
 HAND = "hand"
+
+Kind = Literal["departures", "assignments"]
 
 ASSIGNS = {"block", "operating_day", "vehicle"}
 """The columns of a table of assignments."""
@@ -40,16 +43,18 @@ def translate(
     zone: str,
     days: Days | None = None,
     now: datetime | None = None,
+    only: Kind | None = None,
 ) -> Translation:
     """A table of departures or of assignments, CSV or JSON. Times are local to the feed's zone. Pure.
 
+    A table that is not of the kind `only` is refused: its sender meant another file.
     `now` gives a day to times that come without one. A table of departures is complete for the operating days from its
     first to its last row, unless a row was set aside without telling which; assignments only add. Never raises.
     """
     content = hashlib.sha256(files).hexdigest() if isinstance(files, bytes) else digest(files)
     try:
         table = read(_only(files))
-        assigns = _assigns(table)
+        assigns = _assigns(table, only)
     except BadFeed as error:
         return refused(feed, "table", content, error)
     if assigns:
@@ -87,16 +92,21 @@ def by_hand(
     return Translation(HAND, "hand", content, blocks=(block,))
 
 
-def _assigns(table: Table) -> bool:
+def _assigns(table: Table, only: Kind | None) -> bool:
     """Whether it is a table of assignments.
 
     Raises:
-        BadFeed: it is neither that nor one of departures.
+        BadFeed: it is neither that nor one of departures, or not the one that it was sent as.
     """
-    if "departure" in table.columns or not table.rows:
-        return False
-    if table.columns >= ASSIGNS:
-        return True
+    if not table.rows:
+        return only == "assignments"
+    found: Kind | None = "assignments" if table.columns >= ASSIGNS else None
+    if "departure" in table.columns:
+        found = "departures"
+    if found is not None and only not in (None, found):
+        raise BadFeed("format_differs", f"it was sent as {only}, and its columns are those of {found}")
+    if found is not None:
+        return found == "assignments"
     there = ", ".join([*sorted(table.columns), *(f"{name} (not known)" for name in table.unknown)])
     needed = "departures need the column departure, assignments operating_day, block and vehicle"
     raise BadFeed("not_a_table", f"{needed}; the first line names {there}"[:500])

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from core.messages.reasons.reason import FEED, Reason
 
 SCHEDULES: Mapping[str, Reason] = {
+    "format_differs": FEED.medium(
+        "{feed} is not what it was sent as[: {detail}].",
+        "send it as what it is, or leave the format out.",
+    ),
     "format_unknown": FEED.medium(
         "{feed} is in no format that this hub reads.",
         "name the format: `busbar import FILE --format NAME`, or send what docs/schedules.md lists.",

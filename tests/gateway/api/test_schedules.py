@@ -122,6 +122,21 @@ async def test_a_picture_is_no_schedule(running: Running) -> None:
     assert (status, told["reason"]) == (422, "format_unknown")
 
 
+@pytest.mark.parametrize(
+    ("format", "sent"),
+    [("assignments", CSV), ("departures", b"operating_day,block,vehicle\n2026-11-26,41,BUS-1\n")],
+)
+async def test_a_table_that_is_not_what_it_is_sent_as_changes_nothing(
+    running: Running, format: str, sent: bytes
+) -> None:
+    for dry in ("&dry_run=true", ""):
+        status, told, _ = await running.ask("POST", f"{PATH}?format={format}{dry}", sent)
+        assert (status, told["reason"]) == (422, "format_differs")
+        assert f"sent as {format}" in told["detail"]
+    assert not await running.messages("schedule.received")
+    assert (await running.ask("POST", f"{PATH}?format=table", sent))[0] == 200
+
+
 async def test_an_unknown_format_is_refused_with_those_that_there_are(running: Running) -> None:
     status, told, _ = await running.ask("POST", f"{PATH}?format=excel", CSV)
     assert status == 422
