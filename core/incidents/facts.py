@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from immutables import Map
 
-from core.energy_system import reserve_at
+from core.energy_system import Topology, reserve_at
 from core.messages import Message
 from core.messages.allocation import AllocationPlanned
 from core.messages.command import CommandConfirmed, CommandMismatched, CommandRejected, CommandWished
@@ -30,6 +30,7 @@ from core.messages.station import (
 from core.messages.vehicle import VehicleIdentified
 from core.messages.work import ScheduleImported, WorkPlanned
 
+_INSTANT = timedelta(microseconds=1)
 MOST_PENDING = 15
 """So many unconfirmed wishes of a station are remembered beside the oldest."""
 
@@ -94,6 +95,8 @@ class Facts:
     """By feed the assignments of its last import that came before their work, as `DAY BLOCK`."""
     watches: Map[tuple[str, str], Watch] = field(default_factory=Map)
     envelope: Message | None = None
+    fitting: Map[str, datetime] = field(default_factory=Map)
+    """By node whose limit was no lower than what it needs when the envelope came: since when."""
     journal: Message | None = None
     plan: Message | None = None
     """The last plan of which the check refused something, or the first one after it."""
@@ -115,8 +118,42 @@ def _configured(facts: Facts, message: Message, body: SiteConfigured) -> Facts:
 
 
 def _envelope(facts: Facts, message: Message, body: EnvelopeComputed) -> Facts:
-    older = facts.envelope is not None and message.time < facts.envelope.time
-    return facts if older else replace(facts, envelope=message)
+    if facts.envelope is not None and message.time < facts.envelope.time:
+        return facts
+    fitting = Map() if facts.config is None else _fitting(facts, Topology.of(facts.config), body, message.time)
+    return replace(facts, envelope=message, fitting=fitting)
+
+
+def _fitting(facts: Facts, topology: Topology, body: EnvelopeComputed, now: datetime) -> Map[str, datetime]:
+    """The nodes whose limit fits as the envelope comes; of one that fitted before, too, since then."""
+    found: dict[str, datetime] = {}
+    for node in topology.nodes:
+        segment = envelope_at(body, node, now)
+        if segment is not None and segment.import_kw >= needed_kw(topology, node, now):
+            found[node] = fits_since(facts, topology, node, now) or now
+    return Map(found)
+
+
+def needed_kw(topology: Topology, node: str, at: datetime) -> float:
+    """What chargers below the node draw by themselves, and at the root the building's reserve, too."""
+    return topology.safe_kw(node) + (topology.reserve_kw(at) if node == topology.root else 0.0)
+
+
+def fits_since(facts: Facts, topology: Topology, node: str, now: datetime) -> datetime | None:
+    """Since when the node's limit has been no lower than what it needs, over all envelopes since then; None: it is lower."""
+    envelope, since = facts.envelope, facts.fitting.get(node)
+    if envelope is None or not isinstance(envelope.body, EnvelopeComputed):
+        return None
+    edges = {s.begins for s in envelope.body.segments if s.node == node}
+    if node == topology.root:
+        edges |= {moment for moment, _ in topology.reserve_steps(envelope.time, now + _INSTANT)}
+    for edge in sorted(edge for edge in edges if envelope.time < edge <= now):
+        segment = envelope_at(envelope.body, node, edge)
+        if segment is not None and segment.import_kw < needed_kw(topology, node, edge):
+            since = None
+        elif segment is not None:
+            since = since or edge
+    return since
 
 
 def _verified(facts: Facts, message: Message, body: JournalVerified) -> Facts:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from core.energy_system import Topology
 from core.incidents.conditions import Condition, World, stated
-from core.incidents.facts import Facts, envelope_at, horizon_s, unusable
+from core.incidents.facts import Facts, envelope_at, fits_since, horizon_s, needed_kw, unusable
 from core.messages import Message, Physical
 from core.messages.allocation import AllocationPlanned
 from core.messages.envelope import EnvelopeComputed
@@ -67,12 +67,12 @@ def limits(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
         segment = envelope_at(envelope.body, node.id, now)
         if segment is None:
             continue
-        needed = topology.safe_kw(node.id) + (topology.reserve_kw(now) if node.id == topology.root else 0.0)
+        needed = needed_kw(topology, node.id, now)
         yield Condition(
             kind="limit_below_safe",
             subject=node.id,
             active=segment.import_kw < needed,
-            since=max(segment.begins, envelope.time),
+            since=fits_since(facts, topology, node.id, now) or max(segment.begins, envelope.time),
             causes=(envelope.id,),
             params={
                 "node": node.id,

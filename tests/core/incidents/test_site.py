@@ -169,6 +169,27 @@ def test_a_limit_below_what_chargers_draw_by_themselves_is_an_incident(depot):
     assert depot.decide(moment(42)) == [("resolved", "limit_below_safe", "grid")]
 
 
+def test_a_limit_that_was_raised_is_fine_two_minutes_later_however_often_it_is_stated_anew(depot):
+    depot.limit(moment(), (moment(), moment(90), 69))
+    assert depot.decide(moment(1)) == [("opened", "limit_below_safe", "grid")]
+    for seconds in range(60, 180, 20):
+        at = moment(1, seconds)
+        depot.limit(at, (at, moment(90), 100 + seconds))
+        assert depot.decide(at) == []
+    assert depot.due(moment(3, 50)) == moment(4)
+    assert depot.decide(moment(4)) == [("resolved", "limit_below_safe", "grid")]
+
+
+def test_a_limit_that_is_too_low_again_meanwhile_begins_its_two_minutes_anew(depot):
+    depot.limit(moment(), (moment(), moment(90), 69))
+    depot.decide(moment(1))
+    depot.limit(moment(2), (moment(2), moment(3), 70), (moment(3), moment(90), 69))
+    assert depot.decide(moment(2, 30)) == []
+    depot.limit(moment(3, 30), (moment(3, 30), moment(90), 70))
+    assert depot.decide(moment(5)) == []
+    assert depot.decide(moment(5, 30)) == [("resolved", "limit_below_safe", "grid")]
+
+
 def test_the_building_counts_at_the_root_only_and_by_time_of_day(depot):
     depot.limit(moment(), (moment(), moment(600), 30), node="panel")
     assert depot.decide(moment(1)) == []
