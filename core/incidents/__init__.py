@@ -11,7 +11,7 @@ from immutables import Map
 
 from core.incidents.chargers import clocks, commands, faults, offline, strangers, undeclared
 from core.incidents.conditions import Condition, World
-from core.incidents.departures import departures
+from core.incidents.departures import departures, doubles
 from core.incidents.facts import Facts, note
 from core.incidents.site import feeds, journal, limits, meters, plans, sources
 from core.messages import Message, compose, identify
@@ -48,6 +48,7 @@ EVALUATORS: tuple[tuple[Evaluate, Inputs], ...] = (
     (plans, lambda facts, world, yard: (facts.plan, world.config)),
     (feeds, lambda facts, world, yard: (facts.feeds, facts.waiting, world.config)),
     (journal, lambda facts, world, yard: (facts.journal, world.config)),
+    (doubles, lambda facts, world, yard: (world.works,)),
     (departures, lambda facts, world, yard: (world.readiness, world.open)),
 )
 """Every kind of condition with what it is evaluated from; a new kind is one more function."""

@@ -15,6 +15,7 @@ from core.messages.readiness import ReadinessAssessed, assessed
 from core.messages.reasons import REASONS
 from core.messages.site import SiteConfig
 from core.sessions import Plug
+from core.work import Planned
 
 CRITICAL_WITHIN = timedelta(hours=2)
 """A departure so near that becomes missed makes its incident critical."""
@@ -35,6 +36,8 @@ class World:
     """The last assessment of each (vehicle, departure)."""
     ceiling_kw: Callable[[str], float | None] = lambda station: None
     """What a station counts with; asked only where a sentence says it."""
+    works: Map[str, Planned] = field(default_factory=Map)
+    """All work that is known."""
     open: Container[tuple[str, str]] = ()
     """(kind, subject) of every open incident."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from core.incidents.conditions import (
@@ -13,9 +14,10 @@ from core.incidents.conditions import (
     severity_of,
 )
 from core.incidents.facts import Facts
-from core.messages import Message
+from core.messages import Message, Physical
 from core.messages.readiness import assessed
 from core.messages.reasons import REASONS
+from core.work import AHEAD, overlaps
 
 FORGOTTEN = timedelta(hours=1)
 """A departure stops needing a person so long after it, when the vehicle's next one is known."""
@@ -40,6 +42,27 @@ def departures(facts: Facts, world: World, now: datetime) -> Iterator[Condition]
         found = [_missed(vehicle, messages, world, now)]
         found += [_reasoned(kind, states, vehicle, messages, world, now) for kind, states in _FROM_READINESS.items()]
         yield from filter(None, found)
+
+
+def doubles(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
+    """Two blocks of one vehicle at once, as their feeds state it, until the second one begins."""
+    found = [one for one in overlaps(world.works, now) if one.code == "blocks_overlap"]
+    for vehicle, rows in groupby(found, key=lambda one: one.vehicle):
+        one = next(rows)
+        begins = one.params["departs"]
+        said = Condition(
+            one.code,
+            vehicle,
+            begins <= now + AHEAD,
+            max(m for p in (one.first, one.second) for m in (p.since, p.assigned_at) if m is not None),
+            tuple(i for p in (one.first, one.second) for i in (p.by, p.assigned_by) if i),
+            one.params,
+            REASONS[one.code].severity,
+            (vehicle,),
+            Physical(vehicle=vehicle, work=one.second.block.work, block=one.second.block.block),
+            moments=(begins - AHEAD, begins),
+        )
+        yield said
 
 
 def _missed(vehicle: str, messages: list[Message], world: World, now: datetime) -> Condition | None:

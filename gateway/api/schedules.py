@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -17,7 +19,7 @@ from core.messages.reasons import next_step, sentence
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
 from core.messages.work import ScheduleImported, ScheduleReceived, WorkStated
-from core.ports import HttpRequest, HttpResponse
+from core.ports import HttpRequest, HttpResponse, NotStored
 from core.work import WorkState
 from gateway.api.answers import POSITION, Refusal, answered, flag
 from gateway.api.evidence import Desk, who
@@ -32,6 +34,8 @@ WITHIN_S = 30.0
 """Wall time after which the answer is 202: stored, still being taken over."""
 MOST_WORK = 20_000
 """Pieces of work of one import: three weeks of a thousand buses."""
+FOLDED_S = 5.0
+"""So long an answer waits until the work that it speaks of is folded."""
 SHOWN = 100
 FILE_LOST = frozenset({"wrong_encoding", "file_incomplete"})
 """Why a whole file of a feed was set aside: then the tables in it are missing because of that."""
@@ -121,14 +125,25 @@ class Import:
         blocks = [m.body.block for m in self.messages if isinstance(m.body, WorkStated)]
         return work.repeated(state, self.received, blocks, self.config, now)
 
-    def decided(self, state: WorkState, now: datetime) -> ScheduleImported:
-        """What the controller would make of it: the same fold and decision, on a copy."""
+    def decided(self, state: WorkState, now: datetime) -> tuple[ScheduleImported, WorkState]:
+        """What the controller would make of it, and the work that is known then: the same fold and decision, on a copy."""
         scribe = Scribe(self.config.id, 0, now)
         for message in self.messages:
             state = work.fold(state, message)
         work.decide(state, self.config, now, scribe)
+        for message in scribe.messages:
+            state = work.fold(state, message)
         closings = (m.body for m in scribe.messages if isinstance(m.body, ScheduleImported))
-        return next(body for body in closings if body.import_id == self.received.import_id)
+        return next(body for body in closings if body.import_id == self.received.import_id), state
+
+    def doubles(self, state: WorkState, now: datetime) -> Iterator[work.Overlap]:
+        """Blocks of this import that overlap another one of their vehicle."""
+        works = {block.work for block in self.translation.blocks}
+        orders = {(told.operating_day, told.block) for told in self.translation.assignments}
+        for found in work.overlaps(state.works, now):
+            blocks = (found.first.block, found.second.block)
+            if any(b.work in works or (b.operating_day, b.block) in orders for b in blocks):
+                yield found
 
 
 class Schedules:
@@ -164,14 +179,25 @@ class Schedules:
         known = found.repeated(state, self._desk.now())
         if known is not None:
             position = await self._desk.append(found.config.id, [found.evidence])
-            told |= _told(found, known) | {"repeated": True}
+            told |= self._told(found, known, state) | {"repeated": True}
             return answered(told, 200, position)
         position = await self._desk.append(found.config.id, [found.evidence, *found.messages])
         received = found.messages[-1].id
         closed = await self._imports.closed(received, WITHIN_S)
         if closed is None:
             return answered(told | {"id": received, "look_at": "/api/v1/imports"}, 202, position)
-        return answered(_told(found, closed.body) | told, 200, max(position, closed.position))
+        controller = self._desk.hub.controllers[found.config.id]
+        with suppress(TimeoutError, NotStored):
+            async with asyncio.timeout(FOLDED_S):
+                await controller.settled(closed.position.seq)
+        answer = self._told(found, closed.body, controller.state.work) | told
+        return answered(answer, 200, max(position, closed.position))
+
+    def _told(self, found: Import, outcome: ScheduleImported, after: WorkState) -> dict[str, Any]:
+        """The outcome, with the work as it is then."""
+        told, now = _told(found, outcome), self._desk.now()
+        rows = (_double(one, found.config.zone, now) for one in found.doubles(after, now))
+        return told | {"warnings": [*told["warnings"], *islice(rows, SHOWN)]}
 
     def _format(self, request: HttpRequest, name: str) -> str:
         asked = request.query.get("format", "auto") or "auto"
@@ -236,8 +262,9 @@ class Schedules:
             return _refused(found, None)
         told = {"dry_run": True, **(more or {})}
         state, now = self._desk.hub.controllers[found.config.id].state.work, self._desk.now()
-        outcome = found.repeated(state, now) or found.decided(state, now)
-        return answered(_told(found, outcome) | told)
+        known = found.repeated(state, now)
+        outcome, after = (known, state) if known is not None else found.decided(state, now)
+        return answered(self._told(found, outcome, after) | told)
 
 
 def _told(found: Import, outcome: ScheduleImported) -> dict[str, Any]:
@@ -266,6 +293,12 @@ def _row(said: Translation, item: Quarantined, config: SiteConfig) -> dict[str, 
     told = {"feed": said.feed, "row": item.item[:120], "detail": item.detail}
     step = next_step(item.reason, told, zone=config.zone)
     return {"table": said.feed, "row": item.item[:200], "reason": item.reason, "what": item.detail, "next": step}
+
+
+def _double(found: work.Overlap, zone: str, now: datetime) -> dict[str, Any]:
+    what, step = (text(found.code, found.params, zone=zone, now=now) for text in (sentence, next_step))
+    row = f"{found.second.block.operating_day} {found.second.block.block}"
+    return {"row": row, "reason": found.code, "what": what, "next": step}
 
 
 def _core_row(said: Translation, row: str, reason: str, config: SiteConfig) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _done(answer: Answer, as_json: bool, text: str) -> None:
     click.echo(f"{text}{place if answer.position or told.get('dry_run') else ''}")
     if told.get("consequences") == []:
         click.echo("That changes the readiness of no departure.")
-    for cost in (row for key in ("costs", "consequences") for row in items(told.get(key, []))):
+    for cost in (row for key in ("costs", "consequences", "warnings") for row in items(told.get(key, []))):
         step = f" Next: {cost['next']}" if cost.get("next") else ""
         click.echo(f"{cell(cost['what'])}{step}")
 

@@ -66,6 +66,10 @@ INCIDENTS: Mapping[str, Reason] = {
         "The schedule {feed} came at {since:time} with {rows} rows that could not be used[, {waiting} of them wait for their schedule].",
         "correct those rows and import it again; the good rows are in force.",
     ),
+    "blocks_overlap": VEHICLE.medium(
+        "{vehicle} has two blocks at once: {block} ends at {back:time}, {other} begins at {departs:time}.",
+        "give one of them to another bus, or correct its times; until then they are one departure that needs the energy of both.",
+    ),
     "panel_lost": NODE.critical(
         "All {count} chargers of {node} fell silent together at {since:time}.",
         "check the panel's breaker and its network switch.",

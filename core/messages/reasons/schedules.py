@@ -70,6 +70,10 @@ SCHEDULES: Mapping[str, Reason] = {
     "times_overlap": FEED.low(
         "Trips of a block in {feed} overlap[: {detail}]; it was used as it is.", "correct it in the planning system."
     ),
+    "return_estimated": FEED.low(
+        "{vehicle} has {block} and {other}; the first states no arrival, is estimated to end at {back:time}, and the other begins at {departs:time}: they count as one departure.",
+        "state the arrival of {block}.",
+    ),
     "need_missing": FEED.low("Row {row} of {feed} states no distance, energy or target.", "fill one of the three."),
     "subject_missing": FEED.low("Row {row} of {feed} names neither vehicle nor block.", "fill one of the two."),
     "departure_in_past": FEED.low(

@@ -117,6 +117,7 @@ STAGES: tuple[Stage, ...] = (
             "source.",
             "meter.",
             "envelope.",
+            "work.",
             "schedule.",
             "journal.",
             "incident.",

@@ -192,7 +192,7 @@ def _conditions(state: SiteState, config: SiteConfig, now: datetime, memo: Memo)
     def ceiling_kw(station: str) -> float:
         return sum(most_kw(state, config, o, now) for o in outlets(state) if o.station == station)
 
-    world = World(config, state.sessions.plugs, standing, state.readiness.last, ceiling_kw)
+    world = World(config, state.sessions.plugs, standing, state.readiness.last, ceiling_kw, state.work.works)
     return incidents.conditions(state.incidents, world, now, memo.conditions)
 
 

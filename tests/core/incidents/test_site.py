@@ -258,6 +258,27 @@ def test_a_damaged_journal_is_an_incident_until_it_verifies_again(depot):
     assert depot.decide(moment(7)) == [("resolved", "journal_damaged", subject)]
 
 
+def test_two_blocks_of_one_bus_at_once_are_an_incident_until_one_of_them_is_another_bus_s(depot):
+    depot.runs("BUS-1", "41", moment(2400), moment(2700))
+    depot.runs("BUS-1", "42", moment(2640), moment(2900), since=moment(3))
+    assert depot.decide(moment(3)) == []
+    assert depot.due(moment(3)) == moment(480)
+    assert depot.decide(moment(480)) == [("opened", "blocks_overlap", "BUS-1")]
+    at = {"back": moment(2700).isoformat(), "departs": moment(2640).isoformat()}
+    assert depot.last.params == {"vehicle": "BUS-1", "block": "41", "other": "42", **at}
+    assert (depot.last.departures, depot.written[-1].causes) == (("BUS-1",), ("w41", "a41", "w42", "a42"))
+    depot.runs("BUS-2", "42", moment(2640), moment(2900), since=moment(490))
+    assert depot.decide(moment(490)) == [("resolved", "blocks_overlap", "BUS-1")]
+
+
+def test_two_blocks_at_once_are_nobody_s_business_any_more_when_the_second_begins(depot):
+    depot.runs("BUS-1", "41", moment(200), moment(300))
+    depot.runs("BUS-1", "42", moment(240), moment(400))
+    assert depot.decide(moment(3)) == [("opened", "blocks_overlap", "BUS-1")]
+    assert depot.due(moment(3)) == moment(240)
+    assert depot.decide(moment(240)) == [("resolved", "blocks_overlap", "BUS-1")]
+
+
 def test_a_missed_departure_is_an_incident_critical_within_two_hours(depot):
     depot.assess("BUS-1", moment(300), "missed", moment(100), "envelope_limited")
     assert depot.decide(moment(100)) == [("opened", "missed_charge", "BUS-1")]

@@ -18,7 +18,9 @@ from core.messages.reasons import slots
 from core.messages.scribe import Scribe
 from core.messages.site import Connector, Meter, Node, Reserve, SiteConfig, SiteConfigured, Source, Station
 from core.messages.station import StationConnected, StationDisconnected
+from core.messages.work import Block
 from core.sessions import Plug
+from core.work import Planned
 from tests.core.reasons.filled import unfilled
 
 SITE = "depot"
@@ -60,6 +62,7 @@ class Depot:
         self.plugs: Map[tuple[str, int], Plug] = Map()
         self.vehicles: dict[tuple[str, int], str] = {}
         self.readiness: Map[tuple[str, str], Message] = Map()
+        self.works: Map[str, Planned] = Map()
         self.written: list[Message] = []
         self.count = 0
         self.fact(SiteConfigured(digest="d", config=CONFIG), moment(-60))
@@ -138,9 +141,14 @@ class Depot:
         self.readiness = self.readiness.set((vehicle, departs.isoformat()), message)
         return message
 
+    def runs(self, vehicle: str, name: str, departs: datetime, returns: datetime, since: datetime = START) -> None:
+        """A block of a vehicle, as a feed states it."""
+        block = Block(feed="vdv", operating_day=departs.date(), block=name, departs=departs, returns=returns)
+        self.works = self.works.set(block.work, Planned(block, f"w{name}", since, vehicle, f"a{name}", since))
+
     @property
     def world(self) -> World:
-        return World(self.config, self.plugs, self.vehicles, self.readiness, lambda station: 90.0)
+        return World(self.config, self.plugs, self.vehicles, self.readiness, lambda station: 90.0, self.works)
 
     def decide(self, at: datetime) -> list[tuple[str, str, str]]:
         """(what, kind, subject) of everything written at this moment."""

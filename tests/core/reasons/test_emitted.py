@@ -180,7 +180,13 @@ def missed(depot):
     depot.assess("BUS-1", moment(300), "missed", moment(1))
 
 
+def doubled(depot):
+    depot.runs("BUS-1", "41", moment(200), moment(300))
+    depot.runs("BUS-1", "42", moment(240), moment(400))
+
+
 SCENES = {
+    "blocks_overlap": doubled,
     "charger_offline": offline,
     "panel_lost": panel,
     "profile_refused": refused,

@@ -33,6 +33,20 @@ async def test_a_table_is_taken_over_and_counted(running: Running) -> None:
     assert evidence.body.model_dump()["subject"] == "plan.csv"
 
 
+async def test_blocks_of_one_bus_that_overlap_are_told_by_the_answer_and_by_an_incident(running: Running) -> None:
+    head = b"operating_day,block,vehicle,departure,arrival,distance_km\n"
+    two = head + b"2026-11-26,41,BUS-1,06:20,13:05,180\n2026-11-26,42,BUS-1,13:00,15:00,20\n"
+    for path in (f"{PATH}?dry_run=true", PATH, PATH):
+        _, told, _ = await running.ask("POST", path, two)
+        (row,) = told["warnings"]
+        assert (row["reason"], row["row"]) == ("blocks_overlap", "2026-11-26 42")
+        assert "BUS-1 has two blocks at once: 41 ends at" in row["what"]
+    assert "blocks_overlap" in [m.body.model_dump()["kind"] for m in await running.messages("incident.opened")]
+    _, told, _ = await running.ask("POST", PATH, b"operating_day,block,vehicle\n2026-11-26,42,BUS-2\n")
+    assert told["warnings"] == []
+    assert "blocks_overlap" in [m.body.model_dump()["kind"] for m in await running.messages("incident.resolved")]
+
+
 async def test_a_vdv_export_and_its_assignments_become_work_of_a_vehicle(running: Running) -> None:
     day = date(2026, 11, 26)
     row = BlockRow(41, 1, 7, 6 * 3600, 12 * 3600, 180_000, 4_000)
