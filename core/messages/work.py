@@ -104,6 +104,8 @@ class ScheduleReceived(Body):
     quarantined: int = 0
     kept: tuple[str, ...] = ()
     """Works whose rows were set aside: they are not withdrawn, what was known about them holds."""
+    taken_back: tuple[str, ...] = ()
+    """Works that are withdrawn one by one, whatever it covers: a person takes back what a person stated."""
     who: str = ""
     why: str = ""
 

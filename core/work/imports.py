@@ -84,6 +84,8 @@ def _refusal(block: Block, known: Planned | None, vehicles: frozenset[str], now:
 
 
 def _covered(block: Block, received: ScheduleReceived) -> bool:
+    if block.work in received.taken_back:
+        return True
     if received.covers_from is None or received.covers_until is None or block.work in received.kept:
         return False
     return block.feed == received.feed and received.covers_from <= block.operating_day <= received.covers_until

@@ -17,6 +17,7 @@ from core.messages.reasons import next_step, sentence
 from core.messages.site import Connector, SiteConfig
 from core.messages.station import StationAdmitted, StationLimited
 from core.messages.vehicle import VehiclePlaced, VehicleRead
+from core.messages.work import Block
 from core.ports import HttpRequest, HttpResponse
 from core.site import by_hand
 from gateway.api.answers import Refusal, answered, flag, model_body
@@ -47,6 +48,13 @@ class Departure(_Act):
     km: Annotated[float, Field(gt=0, le=2000)] | None = None
     kwh: Annotated[float, Field(gt=0, le=5000)] | None = None
     soc: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class DepartureGone(_Act):
+    """A departure that a person stated, and takes back."""
+
+    vehicle: str = Field(min_length=1, max_length=64)
+    time: str = Field(max_length=40, description="As it was stated: `06:20`, or with date and offset.")
 
 
 class Charge(_Act):
@@ -97,7 +105,40 @@ class Acts:
         _known_vehicle(asked.vehicle, config)
         departs = _departs(asked.time, config, self._desk.now())
         said = table.by_hand(asked.vehicle, departs, zone=config.zone, km=asked.km, kwh=asked.kwh, target_soc=asked.soc)
-        found = self._schedules.prepared(request, config, said, asked.why)
+        return await self._imported(request, config, said, asked.why)
+
+    async def departure_gone(self, request: HttpRequest) -> HttpResponse:
+        """A departure by hand is withdrawn; what a feed states is the feed's."""
+        config = config_of(self._desk, request.params["site"])
+        asked = model_body(request, DepartureGone)
+        _known_vehicle(asked.vehicle, config)
+        departs = _departs(asked.time, config, self._desk.now())
+        works = [p.block for p in self._desk.hub.controllers[config.id].state.work.works.values()]
+        by_hand = [b for b in works if b.feed == table.HAND and b.vehicle == asked.vehicle]
+        block = next((b for b in by_hand if b.departs == departs), None)
+        if block is None:
+            raise self._no_departure(asked.vehicle, departs, by_hand, config)
+        return await self._imported(request, config, table.taken_back(block), asked.why)
+
+    def _no_departure(self, vehicle: str, departs: datetime, by_hand: Sequence[Block], config: SiteConfig) -> Refusal:
+        """Whose departure it is, else those that could have been meant."""
+        known, now = self._desk.hub.controllers[config.id].state.work.works.values(), self._desk.now()
+        at = words.moment(departs, config.zone, now=now)
+        of_feed = next((p.block for p in known if p.vehicle == vehicle and p.block.departs == departs), None)
+        if of_feed is not None:
+            what = f"{vehicle} leaves at {at} for block {of_feed.block}, as the feed {of_feed.feed} states it"
+            step = f"correct it there, or give the block to nobody: import `{of_feed.operating_day},{of_feed.block},` as an assignment"
+            return Refusal(409, "departure-of-feed", "Not stated by hand", what, step)
+        ahead = sorted(block.departs for block in by_hand if block.departs > now)
+        times = ", ".join(moment.astimezone(ZoneInfo(config.zone)).isoformat(timespec="minutes") for moment in ahead)
+        what = f"no departure of {vehicle} at {at} was stated by hand"
+        step = f"name one of those by hand: {times}" if ahead else "see `busbar vehicles`; by hand none is stated"
+        return Refusal(404, "departure-unknown", "No such departure", what, step)
+
+    async def _imported(
+        self, request: HttpRequest, config: SiteConfig, said: table.Translation, why: str
+    ) -> HttpResponse:
+        found = self._schedules.prepared(request, config, said, why)
         told = {"consequences": await self._consequences(config, found.messages)}
         return self._schedules.dry(found, told) if flag(request, "dry_run") else await self._schedules.take(found, told)
 

@@ -14,7 +14,7 @@ from core.ports import Handler, HttpRequest, HttpResponse
 from core.site import SiteState
 from gateway import replay
 from gateway.api import documents
-from gateway.api.acts import Acts, Cap, Charge, Departure, NewStation, Place
+from gateway.api.acts import Acts, Cap, Charge, Departure, DepartureGone, NewStation, Place
 from gateway.api.answers import answered, json_body, tagged
 from gateway.api.events import Events
 from gateway.api.evidence import Desk
@@ -133,6 +133,7 @@ def writes(desk: Desk, schedules: Schedules, acts: Acts) -> list[Endpoint]:
             )
             for name, handler, says, body in (
                 ("departures", acts.departure, "A departure by hand", Departure),
+                ("departures/remove", acts.departure_gone, "A departure by hand is taken back", DepartureGone),
                 ("assignments", acts.place, "Which vehicle stands at a bay", Place),
                 ("charges", acts.charge, "The state of charge that a person read from a vehicle", Charge),
             )

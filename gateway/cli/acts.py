@@ -156,6 +156,26 @@ def departure_add(
     _done(answer, as_json, f"{vehicle} leaves at {time if as_json else _dated(hub, at, vehicle, time, answer)}")
 
 
+@examples("busbar departure remove BUS-142 06:20", "busbar departure remove BUS-7 2026-11-26T06:20+01:00 --dry-run")
+@departure.command("remove")
+@click.argument("vehicle")
+@click.argument("time")
+@click.option("--why", default="", help="Why; stands in the evidence.")
+@SITE
+@DRY
+@json_option
+@hub_options
+def departure_remove(
+    vehicle: str, time: str, why: str, site: str | None, dry_run: bool, as_json: bool, where: Where
+) -> None:
+    """Take back a departure that was stated by hand, by its VEHICLE and TIME. Says what that changes for whom."""
+    hub = need(where)
+    body = {"vehicle": vehicle, "time": time, "why": why}
+    answer = hub.post(f"/sites/{part(only_site(hub, site))}/departures/remove", body, params=_dry(dry_run))
+    told = "would not be stated any more" if dry_run else "is taken back"
+    _done(answer, as_json, f"The departure of {vehicle} at {time} {told}")
+
+
 def _dated(hub: Hub, site: str, vehicle: str, time: str, answer: Answer) -> str:
     """The departure with its day, where only a time of day was said."""
     asked = {"site": site, "vehicle": vehicle, "after": answer.position}

@@ -73,6 +73,8 @@ class Translation:
     """Operating days for which it is complete; None: it only adds."""
     kept: tuple[str, ...] = ()
     """Works whose rows were set aside: they must not be withdrawn for it."""
+    taken_back: tuple[str, ...] = ()
+    """Works that it withdraws one by one."""
 
 
 def import_id(site: str, feed: str, content: str) -> str:
@@ -109,6 +111,7 @@ def messages(
         stated=len(said.blocks) + len(said.assignments),
         quarantined=len(said.quarantined),
         kept=said.kept,
+        taken_back=said.taken_back,
         who=who,
         why=why,
     )

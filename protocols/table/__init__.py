@@ -1,7 +1,7 @@
 """Plain tables: departures and assignments as CSV or JSON, and one departure by hand."""
 
 from protocols.common.imports import Translation, import_id, messages
-from protocols.table.translate import Kind, by_hand, translate
+from protocols.table.translate import HAND, Kind, by_hand, taken_back, translate
 from protocols.table.wire import detect
 
-__all__ = ["Kind", "Translation", "by_hand", "detect", "import_id", "messages", "translate"]
+__all__ = ["HAND", "Kind", "Translation", "by_hand", "detect", "import_id", "messages", "taken_back", "translate"]

@@ -92,6 +92,12 @@ def by_hand(
     return Translation(HAND, "hand", content, blocks=(block,))
 
 
+def taken_back(block: Block) -> Translation:
+    """A departure by hand that a person takes back; it changes nothing else."""
+    content = hashlib.sha256(f"without {block.model_dump_json()}".encode()).hexdigest()
+    return Translation(HAND, "hand", content, taken_back=(block.work,))
+
+
 def _assigns(table: Table, only: Kind | None) -> bool:
     """Whether it is a table of assignments.
 

@@ -307,3 +307,12 @@ def test_a_late_repeat_of_an_assignment_does_not_undo_a_newer_one():
     assert fold(state, written[0]) == state
     again = written[0].model_copy(update={"time": NOW + timedelta(minutes=1)})
     assert fold(state, again).works[A.work].vehicle == "BUS-142"
+
+
+def test_work_that_a_person_takes_back_is_withdrawn_alone():
+    state, _ = take(EMPTY, stated("i1", [block("A"), block("B")], feed="vdv"))
+    state, written = take(
+        state, stated("i2", feed="hand", covers=None, format="hand", taken_back=(block("A").work, "?"))
+    )
+    assert [m.type for m in written] == ["work.withdrawn", "schedule.imported"]
+    assert (set(state.works), written[-1].body.withdrawn) == ({block("B").work}, 1)

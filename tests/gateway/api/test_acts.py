@@ -23,6 +23,34 @@ async def test_a_departure_by_hand_is_an_import_like_any_other(running: Running)
     assert planned.at.begins.isoformat() == "2026-11-26T05:20:00+00:00"
 
 
+async def test_a_departure_by_hand_is_taken_back_alone_and_may_be_stated_again(running: Running) -> None:
+    path, hours = "/sites/depot/departures", ("06:20", "08:00")
+    for time in hours:
+        await running.ask("POST", path, {"vehicle": "BUS-1", "time": time, "km": 20})
+    gone = {"vehicle": "BUS-1", "time": "06:20", "why": "cancelled"}
+    _, asked, _ = await running.ask("POST", f"{path}/remove?dry_run=1", gone)
+    assert (asked["removed"], asked["dry_run"], await running.messages("work.withdrawn")) == (1, True, [])
+    status, told, _ = await running.ask("POST", f"{path}/remove", gone)
+    assert (status, told["removed"], told["added"]) == (200, 1, 0)
+    (withdrawn,) = await running.messages("work.withdrawn")
+    assert withdrawn.at.block == "BUS-1@06:20"
+    received = (await running.messages("schedule.received"))[-1].body.model_dump()
+    assert (received["who"], received["why"]) == ("local", "cancelled")
+    status, told, _ = await running.ask("POST", f"{path}/remove", gone)
+    assert (status, "2026-11-26T08:00+01:00" in told["next"]) == (404, True)
+    _, told, _ = await running.ask("POST", path, {"vehicle": "BUS-1", "time": "06:20", "km": 20})
+    assert (told["added"], told["assigned"]) == (1, 1)
+
+
+async def test_a_departure_that_a_feed_states_is_not_taken_back_by_hand(running: Running) -> None:
+    head = b"operating_day,block,vehicle,departure,distance_km\n"
+    await running.ask("POST", "/sites/depot/schedules", head + b"2026-11-26,41,BUS-1,06:20,20\n")
+    status, told, _ = await running.ask("POST", "/sites/depot/departures/remove", {"vehicle": "BUS-1", "time": "06:20"})
+    assert (status, "for block 41, as the feed table states it" in told["detail"]) == (409, True)
+    assert "`2026-11-26,41,`" in told["next"]
+    assert await running.messages("work.withdrawn") == []
+
+
 async def test_a_departure_needs_a_known_vehicle_one_goal_and_a_time_to_come(running: Running) -> None:
     good = {"vehicle": "BUS-1", "time": "06:20", "km": 180}
     for change, expected in (

@@ -50,6 +50,16 @@ async def test_a_broken_file_says_what_to_do_next(cli: Cli, tmp_path: Path) -> N
     assert "plan.csv" in err
 
 
+async def test_a_departure_by_hand_is_taken_back(cli: Cli) -> None:
+    await cli("departure", "add", "BUS-1", "06:20", "--km", "180")
+    code, out, _ = await cli("departure", "remove", "BUS-1", "06:20", "--dry-run")
+    assert (code, "(nothing is changed yet)" in out) == (0, True)
+    code, out, _ = await cli("departure", "remove", "BUS-1", "06:20", "--why", "cancelled")
+    assert (code, "The departure of BUS-1 at 06:20 is taken back (journal position" in out) == (0, True)
+    code, _, err = await cli("departure", "remove", "BUS-1", "06:20")
+    assert (code, "was stated by hand" in err) == (1, True)
+
+
 async def test_acts_are_done_and_seen(cli: Cli) -> None:
     for arguments in (
         ("departure", "add", "BUS-1", "06:20", "--km", "180"),
