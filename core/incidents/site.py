@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from core.energy_system import Topology
 from core.incidents.conditions import Condition, World, stated
@@ -123,7 +124,9 @@ def _lost(facts: Facts, source: Source, message: Message, lost: bool, now: datet
     segment = envelope_at(envelope, source.node, now) if isinstance(envelope, EnvelopeComputed) else None
     held = source.id if source.mode_on_stale == "hold_until_exhausted" else ""
     binds = segment is not None and segment.binding_source in (f"{source.id} fallback", held)
-    params = {"source": source.id, "since": message.time}
+    assert isinstance(message.body, SourceStateChanged)
+    never = message.body.reason == "source_never_heard"
+    params: dict[str, Any] = {"source": source.id} | ({"so_far": "so far"} if never else {"since": message.time})
     if segment is not None and binds:
         params["fallback_kw"] = segment.import_kw
     said = stated("grid_source_lost", source.id, lost, message, params, Physical(node=source.node))

@@ -79,6 +79,11 @@ def _repeated(local: datetime) -> bool:
     return before is not None and after is not None and before > after
 
 
+def count(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def typed(name: str) -> str:
     """A name as it is typed into a shell: whoever copies a command copies one word, whatever a stranger calls himself."""
     return shlex.quote("".join(letter if letter.isprintable() else UNKNOWN for letter in name))

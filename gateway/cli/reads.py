@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
@@ -120,7 +120,8 @@ def _command(name: str, read: Read) -> click.Command:
         if as_json:
             print_json(rows)
         else:
-            click.echo(table([_local(row, at) for row in rows], read.columns, _nothing(read, asked)))
+            shown = joined(rows, read.columns) if "from" in read.columns else rows
+            click.echo(table([_local(row, at) for row in shown], read.columns, _nothing(read, asked)))
 
     options: tuple[Callable[[Any], Any], ...] = (
         hub_options,
@@ -133,6 +134,21 @@ def _command(name: str, read: Read) -> click.Command:
     for option in options:
         show = option(show)
     return examples(read.example)(click.command(name, help=read.help)(show))
+
+
+def joined(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Windows that follow one another and say the same, as one."""
+    said = [name for name in ("site", *columns) if name not in ("from", "to")]
+    found: list[dict[str, Any]] = []
+    last: dict[tuple[object, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = tuple(row.get(name) for name in said)
+        if key in last and last[key]["to"] == row["from"]:
+            last[key]["to"] = row["to"]
+        else:
+            last[key] = dict(row)
+            found.append(last[key])
+    return found
 
 
 def _nothing(read: Read, asked: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from core.messages import words
 from core.messages.work import Block
 from protocols.common.imports import Assignment, BadFeed, Days, Format, Quarantined, Translation, digest, refused
 from protocols.table.values import BadRow, arrival, day_of, moment, number, share
@@ -140,8 +141,10 @@ def _passed_over(works: Sequence[str], days: Days | None) -> tuple[Quarantined, 
     """One word about all departures that are too far away in time to become work."""
     if not works or days is None:
         return ()
-    detail = f"{len(works)} departures lie outside of {days[0]} to {days[1]} and were passed over, first {works[0]}"
-    return (Quarantined(f"{len(works)} rows", "outside_horizon", detail),)
+    detail = (
+        f"outside of {days[0]} to {days[1]} and passed over: {words.count(len(works), 'departure')}, first {works[0]}"
+    )
+    return (Quarantined(words.count(len(works), "row"), "outside_horizon", detail),)
 
 
 def _departures(

@@ -12,6 +12,8 @@ from protocols.table.wire import Row
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 MAX_HOUR = 47
+LEAST_PERCENT = 5.0
+"""A bare number from 0 to 1 is a fraction, from here on it is percent; between them it may be either, mistyped."""
 
 
 class BadRow(ValueError):
@@ -122,6 +124,8 @@ def share(row: Row, column: str) -> float | None:
     text = row.text(column)
     bare = text.removesuffix("%").strip()
     value = number(Row(row.number, {column: bare}, row.decimal_comma), column, 100)
-    if value is None:
-        return None
-    return value / 100 if value > 1 or bare != text else value
+    if value is None or (bare == text and value <= 1):
+        return value
+    if bare == text and value < LEAST_PERCENT:
+        raise BadRow("number_invalid", f"{column} is {text!r}: a fraction goes up to 1; write percent as {text} %")
+    return value / 100

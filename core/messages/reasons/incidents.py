@@ -39,7 +39,7 @@ INCIDENTS: Mapping[str, Reason] = {
         "look, then say which: `busbar assign VEHICLE {bay}`.",
     ),
     "grid_source_lost": SOURCE.high(
-        "No signal from {source} since {since:time}. Its fallback holds[: {fallback_kw} now].",
+        "No signal from {source}[ since {since:time}][ {so_far}]. Its fallback holds[: {fallback_kw} now].",
         "call the grid operator if it lasts.",
     ),
     "horizon_short": SOURCE.medium(
@@ -63,7 +63,7 @@ INCIDENTS: Mapping[str, Reason] = {
         "report this; `busbar why` of the incident names the plan. Limit chargers by hand if a departure needs it.",
     ),
     "schedule_incomplete": FEED.medium(
-        "The schedule {feed} came at {since:time} with {rows} rows that could not be used[, {waiting} of them wait for their schedule].",
+        "The schedule {feed} came at {since:time} with {rows:row} that could not be used[, {waiting} waiting for their schedule].",
         "correct those rows and import it again; the good rows are in force.",
     ),
     "blocks_overlap": VEHICLE.medium(

@@ -53,6 +53,8 @@ def _value(name: str, value: Any, spec: str, zone: str, now: datetime | None) ->
         return words.UNKNOWN
     if spec == "time":
         return _time(value, zone, now)
+    if spec not in ("", "up") and isinstance(value, int):
+        return words.count(value, spec)
     unit = name.rsplit("_", 1)[-1] if "_" in name else ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number(unit, float(value), spec == "up")

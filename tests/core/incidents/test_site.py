@@ -11,7 +11,7 @@ from core.messages.command import CommandConfirmed, CommandRejected
 from core.messages.gateway import JournalVerified
 from core.messages.grid import SourceContacted, SourceStateChanged
 from core.messages.incident import IncidentUpdated
-from core.messages.reasons import missing, slots
+from core.messages.reasons import missing, sentence, slots
 from core.messages.work import Block, ScheduleImported, WorkPlanned
 from tests.core.incidents.world import SITE, Depot, moment
 
@@ -122,6 +122,13 @@ def test_a_lost_source_is_an_incident_until_it_is_current(depot):
     assert depot.decide(moment(5)) == []
     depot.fact(SourceStateChanged(source="operator", state="current"), moment(7))
     assert depot.decide(moment(9)) == [("resolved", "grid_source_lost", "operator")]
+
+
+def test_a_source_that_was_never_heard_is_not_told_as_lost_since_the_start(depot):
+    depot.fact(SourceStateChanged(source="operator", state="fallback", reason="source_never_heard"), moment(1))
+    depot.decide(moment(1))
+    text = sentence("grid_source_lost", depot.last.params, zone="UTC")
+    assert text == "No signal from operator so far. Its fallback holds."
 
 
 def test_a_lost_source_says_what_it_allows_now_and_not_what_is_configured(depot):

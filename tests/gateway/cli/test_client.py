@@ -25,6 +25,29 @@ async def test_a_read_verb_prints_a_table_and_dashes_for_what_is_unknown(cli: Cl
     assert hub.asked[-1].headers["busbar-user"] == "anna"
 
 
+async def test_windows_that_follow_one_another_and_say_the_same_are_one_line(cli: Cli, hub: Hub) -> None:
+    def window(hour: int, node: str, kw: int) -> dict[str, object]:
+        begins, ends = (f"2026-11-25T{h:02}:00:00Z" for h in (hour, hour + 1))
+        return {"from": begins, "to": ends, "import_kw": kw, "binding_source": "rating", "node": node}
+
+    rows = [window(18, "GRID", 400), window(18, "P1", 90), window(19, "GRID", 400), window(20, "GRID", 300)]
+    rows += [window(22, "GRID", 300)]
+    hub.answers["GET", "/envelope"] = {"items": rows}
+    lines = (await cli("envelope", "--data", hub.data)).out.splitlines()[1:]
+    assert [(line.split()[1], line.split()[3], line.split()[4]) for line in lines] == [
+        ("18:00:00+00:00", "20:00:00+00:00", "400"),
+        ("18:00:00+00:00", "19:00:00+00:00", "90"),
+        ("20:00:00+00:00", "21:00:00+00:00", "300"),
+        ("22:00:00+00:00", "23:00:00+00:00", "300"),
+    ]
+    assert json.loads((await cli("envelope", "--json", "--data", hub.data)).out) == rows
+
+
+async def test_a_goal_that_may_be_a_mistyped_fraction_is_asked_for_again(cli: Cli, hub: Hub) -> None:
+    ended = await cli("departure", "add", "BUS-142", "06:20", "--soc", "1.5", "--data", hub.data)
+    assert (ended.code, "write percent as 1.5%" in ended.err) == (2, True)
+
+
 async def test_json_is_the_rows_over_all_pages(cli: Cli, hub: Hub) -> None:
     pages = iter([{"items": [{"session": "a"}], "next": "c1"}, {"items": [{"session": "b"}]}])
     hub.answers = Pages(pages)

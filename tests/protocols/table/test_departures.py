@@ -52,6 +52,15 @@ def test_a_target_is_a_share_or_a_percentage(text):
     assert only(run(f"vehicle,departure,target_soc\nBUS-142,06:20,{text}\n")).target_soc == 0.9
 
 
+@pytest.mark.parametrize(("text", "target"), [("1.5", None), ("4.9", None), ("1.5 %", 0.015), ("5", 0.05)])
+def test_what_may_be_a_mistyped_fraction_or_percent_is_refused_unless_it_has_the_sign(text, target):
+    found = run(f"vehicle,departure,target_soc\nBUS-142,06:20,{text}\n")
+    assert [b.target_soc for b in found.blocks] == ([target] if target else [])
+    assert [(q.reason, "write percent as" in q.detail) for q in found.quarantined] == (
+        [] if target else [("number_invalid", True)]
+    )
+
+
 def test_one_is_full_and_one_per_cent_is_not():
     assert only(run("vehicle,departure,target_soc\nBUS-142,06:20,1\n")).target_soc == 1.0
     assert only(run("vehicle,departure,target_soc\nBUS-142,06:20,1 %\n")).target_soc == 0.01
@@ -168,7 +177,7 @@ def test_only_the_days_that_were_asked_for_become_work():
     assert ([b.vehicle for b in found.blocks], found.covers_until) == (["A"], DAY)
     assert run(text).covers_until == date(2026, 11, 26)
     (warning,) = found.warnings
-    assert (warning.reason, warning.item) == ("outside_horizon", "1 rows")
+    assert (warning.reason, warning.item) == ("outside_horizon", "1 row")
     assert "plan:2026-11-26:B@06:20" in warning.detail
     assert run(text).warnings == ()
 
