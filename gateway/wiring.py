@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from gateway.readmodels.models import GATHER_S
 from gateway.secrets import FileSecrets, write_durably
 from gateway.settings.errors import SettingsError
 from gateway.settings.load import adapter_settings
-from gateway.settings.models import HubSettings
+from gateway.settings.models import HttpListener, HubSettings, is_loopback
 from gateway.tls import TlsContexts
 from protocols.adapter import Adapter
 
@@ -282,12 +282,18 @@ class Hub:
         note = {
             "token_file": str(self.secrets.path(COMMAND_LINE)),
             "pid": os.getpid(),
-            "url": next(iter(self.http.addresses.values()), ""),
+            "url": self.http.addresses.get(_nearest(self.settings.http), ""),
             "addresses": self.http.addresses,
             "ocpp": list(listening),
         }
         self._noted = True
         write_durably(self._note, json.dumps(note, indent=2).encode(), 0o644)
+
+
+def _nearest(listeners: Sequence[HttpListener]) -> str:
+    """The listener for this machine's command line: one with the API, without TLS if there is one (its certificate names another host)."""
+    found = sorted(listeners, key=lambda one: ("api" not in one.mounts, one.tls is not None, not is_loopback(one.host)))
+    return found[0].name if found else ""
 
 
 async def run(settings: HubSettings, source: Path | None = None) -> None:

@@ -99,8 +99,8 @@ class Hub:
                 return True
         except HTTPError:
             return True
-        except (URLError, OSError):
-            return False
+        except (URLError, OSError) as error:
+            return _untrusted(error) is not None
 
     def waits_for(self) -> dict[str, str]:
         """What keeps it from being ready, by part; empty where it is ready or does not say."""
@@ -133,13 +133,21 @@ class Hub:
         except HTTPError as error:
             raise _refusal(error, f"{method} {url}") from None
         except (URLError, OSError) as error:
-            reason = getattr(error, "reason", error)
-            if isinstance(reason, ssl.SSLCertVerificationError):
-                step = "name the root that its certificate follows from with --ca, and the hub as the certificate does"
-                raise CliError(f"the hub's certificate is not trusted: {reason.verify_message}", url, step) from None
+            if untrusted := _untrusted(error):
+                step = "name the hub as its certificate does, --url https://NAME:PORT, with its root (--ca) and a token (--token-file)"
+                raise CliError(f"the hub's certificate is not trusted: {untrusted}", url, step) from None
             raise CliError(
-                f"the hub does not answer: {reason}", url, "see that it runs: `busbar serve`", UNREACHABLE
+                f"the hub does not answer: {getattr(error, 'reason', error)}",
+                url,
+                "see that it runs: `busbar serve`",
+                UNREACHABLE,
             ) from None
+
+
+def _untrusted(error: OSError) -> str | None:
+    """Why who answers is not trusted to be the hub; None where nobody answers."""
+    reason = getattr(error, "reason", error)
+    return str(reason.verify_message) if isinstance(reason, ssl.SSLCertVerificationError) else None
 
 
 def _with(path: str, params: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import ssl
 from collections.abc import AsyncIterator
@@ -88,6 +89,18 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     await made.hub.start()
     yield made
     await made.hub.stop()
+
+
+async def test_this_machine_s_command_line_is_led_to_the_listener_whose_name_it_need_not_know(tmp_path: Path) -> None:
+    made = Place(tmp_path)
+    made.write(more='[[http]]\nname = "front"\nport = 0\ntls = "web"\n')
+    hub = Hub(load(made.file, {}), log=MemoryLog(), source=made.file)
+    await hub.start()
+    try:
+        note = json.loads((hub.settings.data / "hub.json").read_text())
+        assert (next(iter(note["addresses"])), note["url"]) == ("front", hub.http.addresses["local"])
+    finally:
+        await hub.stop()
 
 
 async def test_a_bad_file_changes_nothing_and_a_good_one_says_what_changed(place: Place) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ import pytest
 from core.ports import HttpResponse
 from gateway.cli.table import table
 from gateway.http import problem
+from gateway.settings import HttpListener, TlsContext
+from gateway.tls import TlsContexts
+from pki.folder import initialise
 from tests.gateway.cli.conftest import Cli, Hub
 
 
@@ -23,6 +27,20 @@ async def test_a_read_verb_prints_a_table_and_dashes_for_what_is_unknown(cli: Cl
     assert ended.out.splitlines() == ["vehicle  soc  station", "BUS-142  0.2  CP-07", "BUS-7      -  -"]
     assert hub.asked[-1].query == {"site": "depot"}
     assert hub.asked[-1].headers["busbar-user"] == "anna"
+
+
+@pytest.mark.parametrize("verb", [("status",), ("departure", "add", "BUS-142", "06:20", "--km", "9")])
+async def test_a_hub_whose_certificate_names_another_host_runs_and_is_to_be_named_so(
+    cli: Cli, hub: Hub, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    made = initialise(tmp_path / "pki", ("depot.example",), datetime.now(UTC))
+    contexts = TlsContexts([TlsContext(name="hub", certificate=made.certificate, key=made.key)])
+    await hub.http.start([HttpListener(name="secure", port=0, tls="hub")], contexts)
+    note = json.loads((hub.data / "hub.json").read_text())
+    (hub.data / "hub.json").write_text(json.dumps(note | {"url": hub.http.addresses["secure"]}))
+    ended = await cli(*verb, "--data", hub.data)
+    assert (ended.code, "the hub's certificate is not trusted" in ended.err) == (2, True), ended.err
+    assert "--url https://NAME:PORT" in ended.err
 
 
 async def test_windows_that_follow_one_another_and_say_the_same_are_one_line(cli: Cli, hub: Hub) -> None:
