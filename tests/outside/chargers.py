@@ -237,10 +237,10 @@ class Charger201(Point201):
         answer = await self.call(call201.Authorize(id_token={"id_token": token, "type": "ISO14443"}), suppress=False)
         return str(answer.id_token_info["status"])
 
-    async def begin(self, token: str, wh: int = 1000) -> None:
+    async def begin(self, token: str, wh: int = 1000, number: str = "") -> None:
         """Begin a transaction."""
         await self.status("Occupied")
-        self.transaction, self.seq = f"{self.id}-{now()}"[:36], 0
+        self.transaction, self.seq = number or f"{self.id}-{now()}"[:36], 0
         await self._event("Started", "Authorized", "Charging", wh=wh, token=token)
 
     async def meter(self, wh: int, soc: int) -> None:

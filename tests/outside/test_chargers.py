@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 import websockets
 
-from tests.outside.chargers import SUBPROTOCOLS, Profiles, charging_station, dialled
+from tests.outside.chargers import SUBPROTOCOLS, Profiles, charging_station, dialled, now
 from tests.outside.depot import Depot
 from tests.waiting import until
 
@@ -162,3 +162,41 @@ async def test_a_night_of_one_charger_is_told_in_every_view(
         assert session["energy_kwh"] == 1.0
     lost = await until(lambda: row(depot, "/stations", station=station, connected=False))
     assert re.fullmatch(rf"{station} has not been connected since \d\d:\d\d\.", lost["reason"])
+
+
+async def test_a_charger_whose_numbers_begin_again_gets_limits_and_a_bill_for_each_charge_also_over_a_kill_of_the_hub(
+    folder: Depot,
+) -> None:
+    depot = await folder.start().ready()
+    station, token, profiles = "CP-02", "TAG-2", Profiles()
+    password, url = depot.password(station), depot.station_url()
+
+    async def later(than: str) -> None:
+        await until(lambda: now() != than)
+
+    async with charging_station("2.0.1", url, station, password, profiles=profiles) as first:
+        await first.boot()
+        await first.begin(token, 1000, number="1")
+        await until(lambda: "TxProfile" in profiles.purposes())
+        await first.finish(token, 2000)
+        await later(now())
+    profiles.got.clear()
+    async with charging_station("2.0.1", url, station, password, profiles=profiles) as again:
+        await again.boot()
+        await again.begin(token, 2000, number="1")
+        await until(lambda: "TxProfile" in profiles.purposes())
+        assert profiles.last("TxProfile")["transaction_id"] == "1"
+        depot.kill()
+    profiles.got.clear()
+    await depot.start().ready()
+    async with charging_station("2.0.1", url, station, password, profiles=profiles) as after:
+        after.transaction, after.seq = "1", again.seq
+        await after.heartbeat()
+        await until(lambda: "TxProfile" in profiles.purposes())
+        await after.meter(4000, 50)
+        await after.finish(token, 5000)
+
+        async def billed() -> bool:
+            return sorted(r["energy_kwh"] for r in await depot.items("/records")) == [1.0, 3.0]
+
+        await until(billed)
