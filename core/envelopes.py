@@ -203,7 +203,7 @@ def _degraded(state: GridState, config: SiteConfig, now: datetime) -> tuple[str,
 
 
 def _write_state(state: GridState, source: Source, known: SourceState, stands: State, scribe: Scribe) -> Message:
-    reason = "source_back" if stands == "current" else "source_lost" if known.contacts else "source_never_heard"
+    reason = "source_back" if stands == "current" else "grid_source_lost" if known.contacts else "source_never_heard"
     last = known.contacts[-1] if known.contacts else state.configured_by
     body = SourceStateChanged(source=source.id, state=stands, reason=reason)
     return scribe.write(body, at=Physical(node=source.node), causes=(last, known.recorded_by))

@@ -53,7 +53,7 @@ def test_a_source_is_lost_exactly_at_its_moment() -> None:
     assert envelopes.next_deadline(world.state, world.config, minute(0)) == minute(30)
     assert world.dry(29.999) == []
     world.decide(30)
-    assert states(world)[-1] == ("fallback", "source_lost")
+    assert states(world)[-1] == ("fallback", "grid_source_lost")
     assert envelopes.next_deadline(world.state, world.config, minute(30)) is None
 
 
