@@ -101,6 +101,18 @@ def test_the_root_keeps_the_building_s_reserve_free_from_the_moment_on_at_which_
     assert set(found) == {node.id for node in site().nodes}
 
 
+def test_a_wish_knows_what_holds_two_guard_times_behind_its_end() -> None:
+    play = opened()
+    play.contact(fresh_s=86_400)
+    policies = site().policies
+    behind_s = policies.wish_horizon_s + 2 * policies.guard_s - 1
+    play.constrain(50, begins_s=behind_s)
+    steps = dict(wishes.dispatched(play.state, site(), play.now).limits["grid"].steps)
+    assert steps[seconds(play.now + timedelta(seconds=behind_s))] < min(
+        w for t, w in steps.items() if t <= seconds(play.now)
+    )
+
+
 def test_an_uncontrolled_site_has_no_limits() -> None:
     play = opened("uncontrolled")
     found = wishes.limits(play.state, site(rule="uncontrolled"), START, START + timedelta(hours=1))
