@@ -10,9 +10,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import Any, Literal
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from core.ports import Clock, Handler, HttpRequest, HttpResponse, NotStored, Tls
 from gateway.http import problems
@@ -32,10 +33,23 @@ GRACE_S = 3.0
 """How long requests in flight may take when the host stops."""
 LINGER_S = 2.0
 """How long the rest of a request that was refused already is read, so that its sender gets the answer."""
+IDLE_S = 75.0
+"""How long a connection may be without a whole head of a request: silent, or sending it drop by drop."""
 Needed = Role | Literal["by_mount"] | None
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Server": "busbar"}
 Check = Callable[[], str | None]
 ErrorPage = Callable[[HttpRequest, Problem], HttpResponse]
+
+
+class _Peers(logging.LoggerAdapter[logging.Logger]):
+    """The log of the sockets: what is no HTTP was answered 400 and is no defect of ours, so it is one quiet line."""
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
+        """An error of a connection."""
+        if isinstance(exc_info, HttpProcessingError):
+            self.info("what %s sent is no HTTP: %s", args[0] if args else "a peer", type(exc_info).__name__)
+        else:
+            super().exception(msg, *args, exc_info=exc_info, **more)
 
 
 class MountedAt:
@@ -117,7 +131,9 @@ class HttpHost:
         context = tls.server(listener.tls) if listener.tls else None
         limit = RateLimit(listener.rate, listener.rate_burst)
         handler = functools.partial(self._serve, listener, limit)
-        server = web.Server(handler, access_log=None, lingering_time=LINGER_S)
+        server = web.Server(
+            handler, access_log=None, lingering_time=LINGER_S, keepalive_timeout=IDLE_S, logger=_Peers(_log, {})
+        )
         runner = web.ServerRunner(server, access_log=None, shutdown_timeout=GRACE_S)
         await runner.setup()
         self._runners.append(runner)

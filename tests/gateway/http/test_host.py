@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -237,6 +238,31 @@ async def test_stopping_lets_a_request_be_answered_and_ends_streams(
         with pytest.raises((aiohttp.ClientPayloadError, asyncio.IncompleteReadError, StopAsyncIteration)):
             if await stream.content.read() == b"":
                 raise StopAsyncIteration
+
+
+async def test_a_connection_without_a_whole_head_is_closed_in_time(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "IDLE_S", 0.2)
+    running = await build()
+    await running.open()
+    for sent in (b"", b"GET /live HTTP/1.1\r\nHost: x\r\n"):
+        port = int(running.host.addresses["local"].rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        assert await asyncio.wait_for(reader.read(), GENEROUS_S) == b""
+        writer.close()
+
+
+async def test_what_is_no_http_is_refused_and_fills_no_log(build: Build, caplog: pytest.LogCaptureFixture) -> None:
+    running = await build()
+    await running.open()
+    port = int(running.host.addresses["local"].rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /live HTTP/1.1\r\n" + b"X-A: b\r\n" * 200 + b"\r\n")
+    assert b" 400 " in (await asyncio.wait_for(reader.read(), GENEROUS_S)).split(b"\r\n")[0]
+    writer.close()
+    assert [r.getMessage() for r in caplog.records if r.exc_info or r.levelno >= logging.WARNING] == []
 
 
 async def test_a_path_is_mounted_once(build: Build) -> None:
