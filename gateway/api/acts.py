@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -28,9 +28,11 @@ from gateway.consequences import changed
 from gateway.settings.errors import SettingsError
 from gateway.settings.models import credential
 from protocols import table
+from protocols.common.imports import wall_clock
 
 LONGEST = timedelta(days=31)
 AHEAD = timedelta(days=14)
+INSTANT = timedelta(microseconds=1)
 _CLOCK = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
 
 
@@ -334,12 +336,9 @@ def _departs(text: str, config: SiteConfig, now: datetime) -> datetime:
     zone = ZoneInfo(config.zone)
     match = _CLOCK.match(text.strip())
     if match is not None:
-        local = now.astimezone(zone)
-        wanted = time(int(match[1]), int(match[2]))
-        departs = datetime.combine(local.date(), wanted, zone).astimezone(UTC)
-        if departs <= now:
-            departs = datetime.combine(local.date() + timedelta(days=1), wanted, zone).astimezone(UTC)
-        return departs
+        today, seconds = now.astimezone(zone).date(), int(match[1]) * 3600 + int(match[2]) * 60
+        departs = wall_clock(today, seconds, zone, after=now + INSTANT)
+        return departs if departs > now else wall_clock(today + timedelta(days=1), seconds, zone)
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from core.messages import Physical, compose
 from core.messages.station import ConnectorStatusChanged, StationConnected
 from gateway.settings.models import User
-from tests.gateway.api.conftest import NOW, Running, Start
+from tests.gateway.api.conftest import NOW, Running, Start, StoppedClock
 from tests.waiting import until
 
 
@@ -66,6 +69,18 @@ async def test_a_departure_needs_a_known_vehicle_one_goal_and_a_time_to_come(run
         status, told, _ = await running.ask("POST", "/sites/depot/departures", {**good, **change})
         assert (status, bool(told["next"])) == (expected, True), change
     assert await running.messages("schedule.received") == []
+
+
+async def test_in_the_repeated_hour_of_autumn_the_next_time_may_be_its_second_pass(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = datetime(2026, 10, 25, 0, 45, tzinfo=UTC) - NOW
+    real = StoppedClock.now
+    monkeypatch.setattr(StoppedClock, "now", lambda clock: real(clock) + there)
+    running = await start()
+    await running.ask("POST", "/sites/depot/departures", {"vehicle": "BUS-1", "time": "02:30", "km": 20})
+    (planned,) = await running.messages("work.planned")
+    assert planned.at.begins == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
 
 
 async def test_a_time_with_a_date_is_local_where_it_has_no_offset(running: Running) -> None:

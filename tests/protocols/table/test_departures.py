@@ -211,3 +211,13 @@ def test_a_table_is_recognised_by_name_or_header():
 def test_whatever_is_written_nothing_raises(text):
     found = run("vehicle,departure,km\n" + text)
     assert len(found.blocks) + len(found.quarantined) <= 40
+
+
+def test_a_time_without_a_day_in_the_repeated_hour_is_the_pass_that_is_still_to_come():
+    text = "vehicle,departure,kwh\nBUS-142,02:30,100\n"
+    for now, departs in (
+        (utc(2026, 10, 24, 23, 59), utc(2026, 10, 25, 0, 30)),
+        (utc(2026, 10, 25, 0, 30), utc(2026, 10, 25, 1, 30)),
+        (utc(2026, 10, 25, 1, 30), utc(2026, 10, 26, 1, 30)),
+    ):
+        assert only(run(text, now=now)).departs == departs
