@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pwd
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,6 +62,8 @@ class Folder:
             CliError: there is no journal, a hub has it, or it is damaged.
         """
         with _told(self._data):
+            if owner := owner_of(self._data):
+                raise CliError("the data folder is another user's", str(self._data), as_user(owner), UNREACHABLE)
             self._runner.run(self._start())
 
     async def _start(self) -> None:
@@ -114,6 +118,22 @@ class Folder:
         """What reads the whole journal, which may come to a record that cannot be read."""
         with _told(self._data):
             return self._runner.run(reading)
+
+
+def owner_of(data: Path) -> str | None:
+    """Whose journal it is, where root looks at another user's: what root makes there its owner could not write any more."""
+    state = state_in(data)
+    if os.geteuid() != 0 or not state.is_dir() or (owner := state.stat().st_uid) == 0:
+        return None
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return f"#{owner}"
+
+
+def as_user(owner: str) -> str:
+    """How to look at that user's journal."""
+    return f"run it as that user: sudo -u '{owner}' busbar ..."
 
 
 @contextmanager

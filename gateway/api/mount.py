@@ -18,7 +18,7 @@ from gateway.api.acts import Acts, Cap, Charge, Departure, DepartureGone, NewSta
 from gateway.api.answers import answered, json_body, tagged
 from gateway.api.events import Events
 from gateway.api.evidence import Desk
-from gateway.api.reads import FILTERS, LISTS, Reads
+from gateway.api.reads import FILTERS, LISTS, UNWRITTEN, Reads
 from gateway.api.routes import BASE, FILE, JSON, Endpoint, Query, mount_all
 from gateway.api.schedules import Imports, Schedules
 from gateway.api.telemetry import Readings, Telemetry
@@ -92,6 +92,8 @@ async def mount(hub: Hub) -> Api:
 def _lagging(hub: Hub, models: ReadModels) -> str | None:
     if not models.opened:
         return "the read models' database cannot be opened"
+    if models.trouble is not None:
+        return f"the read models cannot be written: {models.trouble}; next: {UNWRITTEN}"
     behind = hub.feed.seq - models.seq
     return f"the read models are {behind} records behind" if behind > BEHIND else None
 

@@ -26,6 +26,7 @@ from gateway.readmodels.rows import Doc, stamp
 from gateway.readmodels.tables import COORDINATES
 
 AFTER_S = 5.0
+UNWRITTEN = "let the hub's user write its database; readmodels.sqlite may be removed while the hub is stopped: it is made again from the journal"
 """Wall time that a read waits for the position that it asks for."""
 LIMIT, MOST = 50, 1000
 NIGHT = timedelta(hours=24)
@@ -106,6 +107,9 @@ class Reads:
         after = max(self.least, whole(request, "after", 0, 0, 10**15))
         if after and not await self.models.reached(after, AFTER_S):
             detail = f"the read models are at {self.models.seq}, {after} was asked for"
+            if (trouble := self.models.trouble) is not None:
+                detail = f"the read models cannot be written: {trouble}"
+                raise Refusal(503, "read-models-away", "Not current", detail, UNWRITTEN, {"Retry-After": "5"})
             raise Refusal(503, "not-yet", "Not there yet", detail, "ask again", {"Retry-After": "1"})
 
     async def stations(self, request: HttpRequest) -> HttpResponse:

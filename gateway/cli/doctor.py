@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import tempfile
@@ -98,20 +97,17 @@ def _hub(data: Path) -> Iterator[Sign]:
 
 def _journal(data: Path) -> Iterator[Sign]:
     """Whether a hub would start on this journal: what it checks then, as the folder's owner."""
-    state = data / "journal"
+    from gateway import offline
+
     try:
-        if not state.is_dir():
+        if not (data / "journal").is_dir():
             return
-        owner = state.stat().st_uid
+        if owner := offline.owner_of(data):
+            yield Sign("journal", "not looked at: it is another user's", offline.as_user(owner), note=True)
+            return
     except OSError as error:
         yield Sign("journal", plain(error), "let this user read the data folder")
         return
-    if os.geteuid() == 0 != owner:  # because: what root writes there its owner could not use any more
-        step = f"sudo -u '#{owner}' busbar doctor --data {data}"
-        yield Sign("journal", "not looked at: the folder is another user's", step, note=True)
-        return
-    from gateway import offline
-
     try:
         last, whole = offline.checked(data, READ_WITHIN_S)
         behind = f"its end is whole, up to record {last}; `busbar replay --verify` reads all of it"

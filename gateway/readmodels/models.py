@@ -61,6 +61,8 @@ class ReadModels:
         """Called with the last applied record after each transaction."""
         self.seq = 0
         """The last applied record."""
+        self.trouble: str | None = None
+        """Why what came last could not be written, in the database's own words; it is tried again every second."""
         self.moment: datetime | None = None
         """The newest moment at which the journal learned something."""
 
@@ -119,9 +121,14 @@ class ReadModels:
                     if self.seq > await log.last():
                         await self.drop()  # because: a database beside another journal
                     await self.catch_up(log, until)
+                if not self._queue:
+                    self.trouble = None
                 await self._follow()
             except (SQLAlchemyError, OSError, ConnectionError) as error:
-                _log.warning("read models lag at %s: %s; next: see the database", self.seq, error)
+                told = str(getattr(error, "orig", None) or error)
+                if told != self.trouble:
+                    _log.warning("read models lag at %s: %s; next: see the database", self.seq, told)
+                self.trouble = told
                 await asyncio.sleep(AGAIN_S)
                 until = max(until, self._queue[0].seq - 1 if self._queue else until)
 
@@ -170,7 +177,7 @@ class ReadModels:
             except BaseException:
                 self._rows.reset()
                 raise
-        self.seq = fresh[-1].seq
+        self.seq, self.trouble = fresh[-1].seq, None
         moments = [message.recorded for record in fresh for message in record.messages]
         self.moment = max(moments + ([self.moment] if self.moment else []), default=None)
         self._waiting.reached(self.seq)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -349,6 +351,25 @@ async def test_a_database_that_is_away_stops_no_site(start: Start, tmp_path: Pat
     (tmp_path / "missing").mkdir()
     assert await running.hub.api.models.reached(await running.log.last(), GENEROUS_S)
     assert len(await rows(running, "/work")) == 1
+
+
+async def test_rows_that_cannot_be_written_are_told_once_in_the_log_and_until_they_can_be(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    models, ready = running.hub.api.models, running.hub.http.ready_checks["readmodels"]
+    with closing(sqlite3.connect(str(models.engine.url.database))) as other:
+        refusing = "CREATE TRIGGER no BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'read only'); END"
+        other.execute(refusing).connection.commit()
+        await running.ask("POST", "/sites/depot/schedules", CSV)
+        told = await until(ready)
+        assert "the read models cannot be written: read only; next: " in told
+        status, answer, _ = await running.ask("GET", f"/work?after={await running.log.last()}")
+        assert (status, "cannot be written: read only" in answer["detail"]) == (503, True)
+        other.execute("DROP TRIGGER no").connection.commit()
+    assert await models.reached(await running.log.last(), GENEROUS_S)
+    await until(lambda: ready() is None)
+    assert len(await rows(running, "/work")) == 1
+    assert len([r for r in caplog.records if "read models lag" in r.getMessage()]) == 1
 
 
 async def test_a_damaged_journal_is_told_and_not_a_defect(evening: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -177,4 +178,7 @@ async def test_root_opens_nobody_elses_journal_and_says_how_its_owner_looks(cli:
     ended = await cli("doctor", "--data", tmp_path, "--json")
     journal = signs(ended)["journal"]
     assert (ended.code, journal["note"]) == (0, True)
-    assert journal["next"] == f"sudo -u '#65534' busbar doctor --data {tmp_path}"
+    assert journal["next"] == f"run it as that user: sudo -u '{pwd.getpwuid(65534).pw_name}' busbar ..."
+    looked = await cli("status", "--data", tmp_path)
+    assert (looked.code, "another user's" in looked.err, "sudo -u" in looked.err) == (3, True, True)
+    assert not (tmp_path / "readmodels.sqlite").exists()
