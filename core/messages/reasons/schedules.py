@@ -72,7 +72,7 @@ SCHEDULES: Mapping[str, Reason] = {
     ),
     "return_estimated": FEED.low(
         "{vehicle} has {block} and {other}; the first states no arrival, is estimated to end at {back:time}, and the other begins at {departs:time}: they count as one departure.",
-        "state the arrival of {block}.",
+        "if it is back before that, import {block} in a table with its arrival.",
     ),
     "need_missing": FEED.low("Row {row} of {feed} states no distance, energy or target.", "fill one of the three."),
     "subject_missing": FEED.low("Row {row} of {feed} names neither vehicle nor block.", "fill one of the two."),
