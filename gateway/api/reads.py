@@ -26,8 +26,9 @@ from gateway.readmodels.rows import Doc, stamp
 from gateway.readmodels.tables import COORDINATES
 
 AFTER_S = 5.0
-UNWRITTEN = "let the hub's user write its database; readmodels.sqlite may be removed while the hub is stopped: it is made again from the journal"
 """Wall time that a read waits for the position that it asks for."""
+UNWRITTEN = "let the hub's user write its database; readmodels.sqlite may be removed while the hub is stopped: it is made again from the journal"
+"""What to do about rows that cannot be written."""
 LIMIT, MOST = 50, 1000
 NIGHT = timedelta(hours=24)
 

@@ -93,7 +93,12 @@ class Details:
             asked=asked,
             taken=clipped(taken, begins, ends),
             sessions=await self._sessions(site, vehicle),
+            incidents=await self._incidents(site, row),
         )
+
+    async def _incidents(self, site: str, row: VehicleRow) -> tuple[Incident, ...]:
+        told = {"missed_charge", row.departure.code if row.departure else ""}
+        return tuple(i for i in await self._loader.incidents(site) if i.subject == row.vehicle and i.kind not in told)
 
     async def _need(self, site: str, row: VehicleRow) -> Doc | None:
         if row.departure is None:

@@ -260,6 +260,8 @@ class VehicleView:
     asked: tuple[Step, ...] = ()
     taken: tuple[Step, ...] = ()
     sessions: tuple[SessionRow, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    """Open ones of this bus that its departure does not tell already."""
 
 
 @dataclass(frozen=True, slots=True)

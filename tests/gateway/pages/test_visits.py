@@ -236,3 +236,16 @@ async def test_an_only_site_is_not_told_on_each_page(start: Start) -> None:
     _, text, _ = await running.get("/s/nord/stations")
     assert "<h1>" in text
     assert 'class="at"' not in text
+
+
+async def test_a_vehicle_with_two_blocks_at_once_says_so(running: Running) -> None:
+    rows = b"operating_day,block,vehicle,departure,arrival,distance_km\n"
+    rows += b"2026-11-26,71,BUS-142,12:20,15:05,20\n2026-11-26,72,BUS-142,15:00,16:00,10\n"
+    async with running.client.post(f"{running.base}/api/v1/sites/nord/schedules", data=rows) as reply:
+        told = await reply.json()
+        assert [row["reason"] for row in told["warnings"]] == ["blocks_overlap"], told
+
+    async def said() -> bool:
+        return "BUS-142 has two blocks at once: 71 ends at" in (await running.get("/s/nord/vehicles/BUS-142"))[1]
+
+    await until(said)
