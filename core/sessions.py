@@ -18,7 +18,7 @@ from core.messages.station import ChargingState, ConnectorStatusChanged
 from core.messages.vehicle import VehicleIdentified
 
 KEEP = timedelta(days=2)
-"""How long an ended session stays in the folded state."""
+"""How long an ended session stays in the folded state, from when its end was heard of: its record may have to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ class Plug:
     """Id of the message with that SoC."""
     vehicle: str | None = None
     """As identified for this plug-in."""
+    contested: bool = False
+    """Evidence disagrees which vehicle stands there."""
     identified_by: str = ""
     last_vehicle: str | None = None
 
@@ -238,8 +240,8 @@ def _run(state: Sessions, session: Session, message: Message, charging: Charging
         if other.started > session.started:
             return state
         state = _with_session(state, replace(_over(other, message, None), cut=True))
-    if session.vehicle is None and plug.vehicle is not None and _of_one_card(session, plug):
-        session = replace(session, vehicle=plug.vehicle)
+    if session.vehicle is None and _of_one_card(session, plug):
+        session = replace(session, vehicle=plug.vehicle, contested=plug.contested)
         state = _with_session(state, session)
     return _with_plug(
         state,
@@ -277,7 +279,7 @@ def _adopt(state: Sessions, message: Message, transaction: str) -> tuple[Session
 
 def _updated(state: Sessions, message: Message, body: SessionUpdated) -> Sessions:
     state, session = _adopt(state, message, body.transaction)
-    if session is None or session.ended is not None:
+    if session is None:
         return state
     if body.token and session.token is None:
         session = replace(session, token=body.token)
@@ -349,12 +351,12 @@ def _identified(state: Sessions, message: Message, body: VehicleIdentified) -> S
     station, evse = message.at.station, message.at.evse
     if station is None or evse is None:
         return state
-    plug = _plug(state, station, evse)
+    plug, contested = _plug(state, station, evse), body.by == "conflict"
     if plug.session is not None and plug.session in state.sessions:
         session = state.sessions[plug.session]
-        state = _with_session(state, replace(session, vehicle=body.vehicle, contested=body.by == "conflict"))
-    last = body.vehicle or plug.last_vehicle
-    return _with_plug(state, replace(plug, vehicle=body.vehicle, identified_by=message.id, last_vehicle=last))
+        state = _with_session(state, replace(session, vehicle=body.vehicle, contested=contested))
+    plug = replace(plug, vehicle=body.vehicle, contested=contested, identified_by=message.id)
+    return _with_plug(state, replace(plug, last_vehicle=body.vehicle or plug.last_vehicle))
 
 
 def _priced(state: Sessions, message: Message, body: RecordPriced) -> Sessions:
@@ -363,7 +365,9 @@ def _priced(state: Sessions, message: Message, body: RecordPriced) -> Sessions:
 
 
 def _forget_old(state: Sessions, now: datetime) -> Sessions:
-    old = [s.id for s in state.sessions.values() if s.ended is not None and s.ended < now - KEEP]
+    old = [
+        s.id for s in state.sessions.values() if s.ended is not None and max(s.ended, s.told or s.ended) < now - KEEP
+    ]
     sessions = state.sessions
     for identity in old:
         sessions = sessions.delete(identity)

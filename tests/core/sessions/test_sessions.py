@@ -233,6 +233,31 @@ def test_a_session_knows_when_its_end_was_heard_of_and_that_its_vehicle_is_conte
     assert (session(state).told, session(state).contested) == (START + timedelta(hours=9), True)
 
 
+def test_the_next_session_of_a_plug_in_whose_vehicle_is_contested_is_contested_too() -> None:
+    conflict = fact(VehicleIdentified(vehicle=None, by="conflict", candidates=("A", "B")), 1)
+    first = told(fact(STARTED), conflict, fact(SessionEnded(transaction="t1"), 60))
+    assert session(fold(first, fact(SessionStarted(transaction="t2", token="TAG"), 90)), "t2").contested
+    assert not session(fold(first, fact(SessionStarted(transaction="t2", token="OTHER"), 90)), "t2").contested
+    settled = fold(first, fact(VehicleIdentified(vehicle="A", by="token"), 70))
+    assert not session(fold(settled, fact(SessionStarted(transaction="t2", token="TAG"), 90)), "t2").contested
+
+
+def test_a_card_that_is_told_after_the_end_is_still_the_sessions() -> None:
+    shown = fact(SessionUpdated(transaction="t1", token="TAG"), 5)
+    state = told(fact(SessionStarted(transaction="t1")), fact(SessionEnded(transaction="t1"), 60), shown)
+    assert (session(state).token, plug(state).session, plug(state).charging_state) == ("TAG", None, "idle")
+
+
+def test_a_session_that_was_told_days_late_is_kept_until_it_can_have_its_record() -> None:
+    late = START + timedelta(days=3)
+    told_late = [
+        m.model_copy(update={"recorded": late}) for m in (fact(STARTED), fact(SessionEnded(transaction="t1"), 9))
+    ]
+    state = told(*told_late, fact(SessionStarted(transaction="t2"), 3 * 86_400))
+    assert set(state.sessions) == {"CP/t1", "CP/t2"}
+    assert set(fold(state, fact(SessionStarted(transaction="t3"), 6 * 86_400)).sessions) == {"CP/t2", "CP/t3"}
+
+
 def test_a_session_whose_end_was_lost_is_over_when_the_next_one_begins() -> None:
     state = told(fact(STARTED), fact(SessionStarted(transaction="t2", token="B"), 100))
     first = session(state)
