@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from core.incidents.conditions import CHARGING_FOR, Condition, World, departing, stated, weighed, weighed_all
 from core.incidents.facts import Facts, Link, Order
@@ -21,6 +22,8 @@ CLOCK_OFF_S = 300.0
 """A station's clock that is further off dates readings into other quarters of an hour, and steps of a limit too."""
 BESIDE = timedelta(minutes=5)
 """What a part of a station says is wrong with it is about the fault that begins within so long."""
+MOST_UNDECLARED = 8
+"""So many undeclared connectors of a station are incidents, the lowest numbers: a broken one may name any number."""
 MANY_CONNECTORS = 0.25
 """Silence of this share of the connectors is of high severity."""
 _UNREACHABLE = timedelta(days=365)
@@ -97,16 +100,20 @@ def _told_beside(facts: Facts, station: str, evse: int, status: Message) -> Mess
     return next((m for m in found if m is not None and m.time >= status.time - BESIDE), None)
 
 
-def _faulted(status: Message) -> tuple[bool, datetime]:
-    """A fault counts more than what is told of the EVSE's other connector; else the newest word."""
-    return getattr(status.body, "status", "") == "faulted", status.time
+def _faulted(status: Message) -> tuple[bool, datetime, int]:
+    """A fault counts more than what is told of the EVSE's other connector; else the newest word, of two the first one's."""
+    return getattr(status.body, "status", "") == "faulted", status.time, -(status.at.connector or 0)
 
 
 def undeclared(facts: Facts, world: World, now: datetime) -> Iterator[Condition]:
     """EVSEs that a declared station reports and the configuration does not know; a new configuration ends it."""
     declared = {s.id: {c.evse for c in s.connectors} for s in world.config.stations}
-    for (station, evse, _), message in facts.statuses.items():
+    found: dict[str, dict[int, Message]] = {}
+    for (station, evse, _), message in sorted(facts.statuses.items(), key=lambda item: item[0]):
         if evse and evse not in declared.get(station, {evse}):
+            found.setdefault(station, {}).setdefault(evse, message)
+    for station, told in found.items():
+        for evse, message in islice(told.items(), MOST_UNDECLARED):
             params = {"station": station, "connector": evse, "count": len(declared[station])}
             at = Physical(station=station, evse=evse)
             yield stated("connector_undeclared", f"{station}/{evse}", True, message, params, at)

@@ -427,3 +427,21 @@ def test_a_connector_that_nobody_declared_is_an_incident_until_the_configuration
     depot.fact(SiteConfigured(digest="e", config=depot.config), moment(2), "new")
     assert depot.decide(moment(2)) == [("resolved", "connector_undeclared", "CP-1/3")]
     assert "new" in depot.written[-1].causes
+
+
+def test_an_undeclared_evse_with_two_connectors_is_one_incident_and_a_station_that_names_any_number_has_few(depot):
+    for connector in (2, 1):
+        depot.fact(ConnectorStatusChanged(status="available"), moment(), station="CP-1", evse=3, connector=connector)
+    assert depot.decide(moment()) == [("opened", "connector_undeclared", "CP-1/3")]
+    for evse in range(100, 200):
+        depot.fact(ConnectorStatusChanged(status="available"), moment(1), station="CP-2", evse=evse)
+    assert [subject for _, _, subject in depot.decide(moment(1))] == [f"CP-2/{evse}" for evse in range(100, 108)]
+
+
+def test_of_two_connectors_that_fail_at_once_the_first_one_says_why(depot):
+    for evse, order in ((1, (1, 2)), (2, (2, 1))):
+        for connector in order:
+            fault = ConnectorStatusChanged(status="faulted", error=f"of {connector}")
+            depot.fact(fault, moment(1), station="CP-1", evse=evse, connector=connector)
+    depot.decide(moment(1))
+    assert [m.body.params["error"] for m in depot.written] == ["of 1", "of 1"]
