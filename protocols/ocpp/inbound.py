@@ -40,6 +40,7 @@ class Inbound:
             await self._dispatch(frame, raw)
         except NotStored as error:
             self._count("frames_not_stored")
+            self.drift = Drift()  # what it said last may not be in the journal
             self.station.tell("a frame could not be stored and is not answered", str(error))
         except Exception:
             log.exception("station %s: a frame could not be handled; it is quarantined", self.station.id)

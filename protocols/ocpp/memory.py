@@ -7,6 +7,7 @@ from datetime import datetime
 
 from core.messages import Message
 from core.messages.session import (
+    KNOWN_TRANSACTIONS,
     KnownTransaction,
     SessionEnded,
     SessionMetered,
@@ -35,11 +36,15 @@ class Memory:
         """What the journal knew of its transactions, and what came since."""
 
     def recall(self, journal: tuple[KnownTransaction, ...]) -> None:
-        """Take over what the journal knows: another gateway may have heard it, and the newest may not be read back yet."""
-        mine = {one.transaction: one for one in self.known}
-        old = [mine.pop(one.transaction, one) if one.ended is None else one for one in journal]
-        told = {one.transaction for one in old}
-        self.known = (*old, *(one for name, one in mine.items() if name not in told))
+        """Take over what the journal knows: another gateway may have heard it, and the newest may not be read back yet.
+
+        What stands here before something that the journal has too was heard long ago, and is forgotten there by now.
+        """
+        mine, told = {one.transaction: one for one in self.known}, {one.transaction for one in journal}
+        old = [mine.get(one.transaction, one) if one.ended is None else one for one in journal]
+        shared = [number for number, one in enumerate(self.known, 1) if one.transaction in told]
+        newest = self.known[max(shared, default=0) :]
+        self.known = (*old, *newest)[-KNOWN_TRANSACTIONS:]
 
     def learn(self, facts: Iterable[Message]) -> bool:
         """Take the facts over; True where a transaction began or ended."""

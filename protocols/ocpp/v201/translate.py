@@ -24,7 +24,6 @@ from protocols.ocpp.dialect import (
     verdict_of,
 )
 from protocols.ocpp.facts import (
-    MAX_WORDS,
     always,
     booted,
     decided,
@@ -180,8 +179,8 @@ def _problem(event: dict[str, Any], hearing: Hearing, doubts: list[Doubt]) -> Sa
     over = event.get("cleared") is True or (
         _variable(event) in wire.PROBLEMS and (text(event, "actualValue") or "").lower() == "false"
     )
-    words = told_by_maker(text(event, "techCode"), text(event, "techInfo")) or f"{name} {_variable(event)}"
-    body = StationProblemReported(part=name, words=words[:MAX_WORDS], cleared=over)
+    words = told_by_maker(text(event, "techCode"), text(event, "techInfo")) or told_by_maker(name, _variable(event))
+    body = StationProblemReported(part=name, words=words, cleared=over)
     when = moment(event, hearing, doubts)
     return Said(body, when.time, at, ("problem", integer(event, "eventId"), when.time, at.evse, name, body.words, over))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from protocols.ocpp.drift import Drift, newest
 from tests.protocols.ocpp.conftest import Hub
 from tests.protocols.ocpp.peer import stamp
+from tests.waiting import until
 
 NOW = datetime(2026, 11, 25, 22, tzinfo=UTC)
 BEHIND = timedelta(hours=-2)
@@ -65,3 +67,24 @@ async def test_a_stations_clock_is_a_fact_once_per_connection(hub: Hub, version:
     body: Any = first.body
     assert body.skew_s == pytest.approx(BEHIND.total_seconds(), abs=30)
     assert (first.at.station, first.at.evse) == ("CP1", None) and first.id != second.id
+
+
+async def test_a_clock_that_could_not_be_stored_is_measured_anew(hub: Hub) -> None:
+    peer = await hub.peer()
+
+    async def dated(minutes: int) -> None:
+        for _ in range(minutes):
+            hub.world.clock.shift += 60
+            await peer.call("MeterValues", {"evseId": 1, **values(hub.world.clock.now() + BEHIND)})
+
+    await dated(5)
+    hub.world.clock.shift += 60
+    hub.world.journal.full = True
+    late = json.dumps([2, "x", "MeterValues", {"evseId": 1, **values(hub.world.clock.now() + BEHIND)}])
+    await peer.socket.send(late)
+    await until(lambda: hub.world.counts["frames_not_stored"])
+    hub.world.journal.full = False
+    assert hub.world.journal.of("station.clock_measured") == []
+    await dated(7)
+    assert len(hub.world.journal.of("station.clock_measured")) == 1
+    await peer.close()

@@ -195,6 +195,20 @@ def test_a_makers_words_about_a_fault_are_kept_clean_and_cut() -> None:
     assert fact.body.words == ""  # type: ignore[attr-defined]  # because: a connector's status
 
 
+def test_what_a_part_says_in_unprintable_words_is_told_by_clean_names() -> None:
+    event = {
+        "eventId": 1,
+        "timestamp": "2026-11-25T21:59:00Z",
+        "trigger": "Alerting",
+        "actualValue": "1",
+        "component": {"name": "Fan"},
+        "variable": {"name": "Speed\n\x1b[31m low"},
+        "techInfo": "\x07",
+    }
+    [fact] = V201().hear("NotifyEvent", {"eventData": [event]}, hearing()).facts
+    assert fact.body.words == "Fan Speed [31m low"  # type: ignore[attr-defined]  # because: a problem of a part
+
+
 def test_what_a_part_reports_as_wrong_is_told_and_the_rest_of_its_events_is_evidence_only() -> None:
     def event(number: int, variable: str, value: str, **more: Any) -> dict[str, Any]:
         component = {"name": "PowerContactor", "evse": {"id": 1}}
