@@ -21,9 +21,9 @@ from core.messages.scribe import Scribe
 
 FLAP = timedelta(minutes=2)
 """A cause must be gone so long before its incident is resolved, so that flapping stays one incident."""
-LOUD = ("over_kw", "rows", "left", "fallback_kw", "skew_s", "way")
-"""Numbers whose change is worth an update; the others keep the value they had."""
-LATE = ("words",)
+LOUD = ("over_kw", "rows", "waiting", "left", "fallback_kw", "skew_s", "way")
+"""Numbers whose change or end is worth an update; the others keep the value they had."""
+LATE = ("words", "last_soc")
 """What may be told a moment after the incident was opened, and then stays."""
 ABOUT = ("departs", "block")
 """What an incident of a vehicle is about: where that is another departure now, every number is another one."""
@@ -194,23 +194,27 @@ def _open(condition: Condition, now: datetime, scribe: Scribe) -> None:
 
 
 def _update(known: Open, condition: Condition, scribe: Scribe) -> None:
-    body, params = known.body, _plain(condition.params)
-    late = {name for name in LATE if name not in body.params}
-    loud = {name: params[name] for name in (*LOUD, *late) if name in params}
-    if any(name in params and params[name] != body.params.get(name) for name in ABOUT):
-        loud = params
-    same = all(body.params.get(name) == value for name, value in loud.items())
-    if same and (body.severity, body.departures) == (condition.severity, condition.departures):
+    body = known.body
+    params = _follow(body.params, _plain(condition.params))
+    if (params, body.severity, body.departures) == (body.params, condition.severity, condition.departures):
         return
     updated = IncidentUpdated(
         incident=body.incident,
         kind=body.kind,
         subject=body.subject,
         severity=condition.severity,
-        params=body.params | loud,
+        params=params,
         departures=condition.departures,
     )
     scribe.write(updated, at=known.opened.at, causes=(known.opened.id, *condition.causes))
+
+
+def _follow(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """An open incident's numbers: as it was opened, but for those that are loud, or come late; a loud one may be gone."""
+    if any(name in now and now[name] != before.get(name) for name in ABOUT):
+        return now
+    kept = {name: value for name, value in before.items() if name not in LOUD}
+    return kept | {name: now[name] for name in (*LOUD, *LATE) if name in now and name not in kept}
 
 
 def _resolve(known: Open, causes: tuple[str, ...], scribe: Scribe) -> None:

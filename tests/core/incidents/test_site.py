@@ -142,6 +142,33 @@ def test_a_lost_source_says_what_it_allows_now_and_not_what_is_configured(depot)
     assert depot.last.params["fallback_kw"] == 120.0
 
 
+def test_a_lost_source_whose_fallback_is_not_what_holds_any_more_says_no_number_of_it(depot):
+    depot.limit(moment(1), (moment(), moment(60), 80), binds="operator fallback")
+    depot.fact(SourceStateChanged(source="operator", state="fallback", reason="silent"), moment(1))
+    depot.decide(moment(1))
+    depot.limit(moment(2), (moment(), moment(60), 50), binds="cap by hand")
+    assert ("updated", "grid_source_lost", "operator") in depot.decide(moment(2))
+    [updated] = [m.body for m in depot.written if m.type == "incident.updated"]
+    assert "fallback_kw" not in updated.params
+
+
+def test_a_missed_charge_says_with_what_the_bus_left_once_that_is_known(depot):
+    depot.assess("BUS-1", moment(100), "missed", moment(50), "envelope_limited")
+    depot.decide(moment(50))
+    depot.assess("BUS-1", moment(100), "missed", moment(100), "envelope_limited", final=True)
+    assert depot.decide(moment(100)) == [("updated", "missed_charge", "BUS-1")]
+    assert "01:40: 50\u00a0%, 95\u00a0% needed." in sentence("missed_charge", depot.last.params, zone="UTC")
+
+
+def test_a_missed_charge_of_another_departure_has_nothing_of_the_first_one_s_numbers(depot):
+    depot.assess("BUS-1", moment(100), "missed", moment(100), "envelope_limited", final=True)
+    depot.decide(moment(100))
+    assert depot.last.params["left"] and depot.last.params["last_soc"] == 0.5
+    depot.assess("BUS-1", moment(600), "missed", moment(150), "envelope_limited")
+    depot.decide(moment(160))
+    assert depot.last.params == {"vehicle": "BUS-1", "departs": moment(600).isoformat(), "goal_soc": 0.95}
+
+
 def test_a_source_that_is_heard_long_enough_again_and_again_is_fine_two_minutes_later(depot):
     depot.fact(SourceContacted(source="operator", kind="heartbeat"), moment(1), fresh_until=moment(1, 29))
     assert depot.decide(moment(1)) == [("opened", "horizon_short", "operator")]
@@ -249,6 +276,10 @@ def test_an_assignment_that_came_before_its_schedule_is_no_broken_row_once_the_s
             departs=moment(600),
         )
         depot.fact(WorkPlanned(block=block, change="new"), moment(minute))
+        if number == "201":
+            assert depot.decide(moment(minute)) == [("updated", "schedule_incomplete", "dispatch")]
+            text = sentence("schedule_incomplete", depot.last.params, zone="UTC")
+            assert "with 1 row that could not be used, 1 waiting for their schedule" in text
     assert depot.decide(moment(6)) == [("resolved", "schedule_incomplete", "dispatch")]
 
 
