@@ -15,6 +15,7 @@ from core.messages.requirement import TOLERANCE, RequirementComputed
 from core.messages.site import Policies, SiteConfig
 from core.readiness.offers import least, offered
 from core.sessions import Plug
+from core.work import OVER
 
 PLUG_IN_LEAD = timedelta(minutes=15)
 UNPLUGGED_STALE = timedelta(minutes=30)
@@ -118,8 +119,13 @@ def profile(subject: Subject, config: SiteConfig) -> Profile:
 
 
 def leaves_before(subject: Subject, now: datetime) -> bool:
-    """Whether other work comes first: today's charge and plan say nothing about this departure."""
-    return subject.before is not None and now < requirement_of(subject).departs
+    """Whether other work comes first: today's charge and plan say nothing about this departure.
+
+    What stands at its plug when the time of that work is over is back from it, or never left: then they do.
+    """
+    if subject.before is None or now >= requirement_of(subject).departs:
+        return False
+    return now < subject.before + OVER or not _plugged(subject)
 
 
 def look(subject: Subject, vehicle: Profile, policies: Policies, now: datetime) -> Outlook:
@@ -158,6 +164,8 @@ def look(subject: Subject, vehicle: Profile, policies: Policies, now: datetime) 
 
 def moments(subject: Subject, vehicle: Profile, policies: Policies) -> Iterator[datetime]:
     """Every moment at which `look` could change with the same inputs."""
+    if subject.before is not None:
+        yield subject.before + OVER
     if subject.soc is not None and subject.soc_at is not None:
         yield from filter(None, (_stale_at(subject, policies), subject.soc_at + UNPLUGGED_STALE))
         least = _least(subject, vehicle, subject.soc)

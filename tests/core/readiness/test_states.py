@@ -10,6 +10,7 @@ from core.messages.command import CommandConfirmed
 from core.messages.station import StationBooted
 from core.readiness import assess
 from core.readiness.offers import Offer, fold
+from core.readiness.outlook import moments, profile
 from tests.core.readiness.facts import (
     CONFIG,
     assigned,
@@ -42,6 +43,15 @@ def test_a_departure_after_another_one_is_unknown_however_full_the_vehicle_is_no
     assert judged(at("6:20"), soc=1.0, **before)[0] == "met"
     body = assess(subject(at("2:00"), **before), CONFIG, at("2:00"))
     assert (body.soc_expected, body.slack_s, body.ready_at) == (None, None, None)
+
+
+def test_a_vehicle_that_still_stands_at_its_plug_when_its_departure_is_over_is_judged_for_the_next_one():
+    before = {"before": at("3:00"), "soc": 0.3}
+    over = at("3:30")
+    assert judged(over - timedelta(microseconds=1), soc_at=over, **before) == ("unknown", ["earlier_departure"])
+    assert judged(over, soc_at=over, **before)[0] == "at_risk"
+    assert judged(over, soc_at=over, plug=None, **before) == ("unknown", ["earlier_departure"])
+    assert over in moments(subject(over, **before), profile(subject(over), CONFIG), CONFIG.policies)
 
 
 def test_a_reading_goes_stale_only_while_a_transaction_runs():
