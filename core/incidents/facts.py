@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ from core.messages.vehicle import VehicleIdentified
 from core.messages.work import ScheduleImported, WorkPlanned
 
 _INSTANT = timedelta(microseconds=1)
+_OF_STATIONS = ("links", "orders", "statuses", "problems", "clocks", "identified")
 MOST_PENDING = 15
 """So many unconfirmed wishes of a station are remembered beside the oldest."""
 
@@ -114,7 +115,21 @@ def envelope_at(envelope: EnvelopeComputed, node: str, at: datetime) -> Envelope
 
 
 def _configured(facts: Facts, message: Message, body: SiteConfigured) -> Facts:
-    return replace(facts, config=body.config, configured_by=message.id)
+    """A station that is not declared any more has nothing to tell: no evidence would ever end its incidents."""
+    before = {station.id for station in facts.config.stations} if facts.config else set()
+    facts = replace(facts, config=body.config, configured_by=message.id)
+    gone = before - {station.id for station in body.config.stations}
+    kept: dict[str, Any] = {name: _without(getattr(facts, name), gone) for name in _OF_STATIONS}
+    return replace(facts, **kept) if gone else facts
+
+
+def _without(known: Map[Any, Any], stations: Container[str]) -> Map[Any, Any]:
+    """What is kept by station, or by (station, ...), of all the others."""
+    return Map((key, value) for key, value in known.items() if _station(key) not in stations)
+
+
+def _station(key: str | tuple[str, ...]) -> str:
+    return key if isinstance(key, str) else key[0]
 
 
 def _envelope(facts: Facts, message: Message, body: EnvelopeComputed) -> Facts:

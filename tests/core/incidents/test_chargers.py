@@ -445,3 +445,20 @@ def test_of_two_connectors_that_fail_at_once_the_first_one_says_why(depot):
             depot.fact(fault, moment(1), station="CP-1", evse=evse, connector=connector)
     depot.decide(moment(1))
     assert [m.body.params["error"] for m in depot.written] == ["of 1", "of 1"]
+
+
+def test_a_station_that_is_not_declared_any_more_has_no_incidents(depot):
+    depot.connect("CP-1", moment())
+    depot.connect("CP-2", moment())
+    depot.fact(StationClockMeasured(skew_s=-7200), moment(1), station="CP-1")
+    depot.fact(ConnectorStatusChanged(status="faulted"), moment(1), station="CP-1", evse=1)
+    depot.lose("CP-1", moment(1))
+    depot.lose("CP-2", moment(1, 30))
+    mine = [("charger_fault", "CP-1/1"), ("charger_offline", "CP-1"), ("clock_skew", "CP-1")]
+    assert [row[1:] for row in depot.decide(moment(3))] == [*mine[:2], ("charger_offline", "CP-2"), mine[2]]
+    depot.config = CONFIG.model_copy(update={"stations": CONFIG.stations[1:]})
+    depot.fact(SiteConfigured(digest="e", config=depot.config), moment(4), "new")
+    assert [row for row in depot.decide(moment(4)) if row[0] == "resolved"] == [("resolved", *row) for row in mine]
+    assert "new" in depot.written[-1].causes
+    depot.lose("CP-1", moment(5), number=2)
+    assert depot.decide(moment(9)) == []
