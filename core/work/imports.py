@@ -197,7 +197,7 @@ def _assign_stated(out: _Outcome, import_id: str, vehicles: frozenset[str], scri
 
 def _assign_ordered(out: _Outcome, pending: Pending, vehicles: frozenset[str], scribe: Scribe) -> None:
     by_order: dict[Order, list[Planned]] = {}
-    for planned in out.state.works.values():
+    for _, planned in sorted(out.state.works.items()):  # because: a replay in another process must write the same order
         by_order.setdefault(_order(planned.block), []).append(planned)
     for order, told in sorted(pending.orders.items()):
         named = by_order.get(order, [])

@@ -115,7 +115,7 @@ def _id(value: list[Any]) -> MessageId | None:
 
 
 def _no_id(value: list[Any]) -> str:
-    long = len(value) > 1 and isinstance(value[1], str | int)
+    long = len(value) > 1 and isinstance(value[1], str | int | float) and not isinstance(value[1], bool)
     return f"the message id is longer than {MAX_ID} characters" if long else "the message id is missing or not a string"
 
 

@@ -316,3 +316,13 @@ def test_work_that_a_person_takes_back_is_withdrawn_alone():
     )
     assert [m.type for m in written] == ["work.withdrawn", "schedule.imported"]
     assert (set(state.works), written[-1].body.withdrawn) == ({block("B").work}, 1)
+
+
+def test_a_block_of_several_feeds_is_assigned_in_the_same_order_in_every_process():
+    state, feeds = EMPTY, [f"feed-{number}" for number in range(9)]
+    for feed in feeds:
+        own = A.model_copy(update={"feed": feed})
+        state, _ = take(state, stated(feed, [own], feed=feed))
+    _, written = take(state, stated("i1", orders=[(DAY, "A", "BUS-142")], feed="dispatch", covers=None))
+    assigned = [message.at.work for message in written if message.type == "work.assigned"]
+    assert len(assigned) == len(feeds) and assigned == sorted(assigned)

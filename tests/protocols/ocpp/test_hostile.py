@@ -190,7 +190,13 @@ async def test_what_a_version_leaves_unanswered_is_counted(hub: Hub, version: st
 
 @pytest.mark.parametrize(
     ("ident", "why"),
-    [("x" * 256, "longer than 255"), (10**300, "longer than 255"), (["a"], "missing or not"), (None, "missing or not")],
+    [
+        ("x" * 256, "longer than 255"),
+        (10**300, "longer than 255"),
+        (["a"], "missing or not"),
+        (True, "missing or not"),
+        (None, "missing or not"),
+    ],
 )
 def test_an_id_that_cannot_be_used_says_why(ident: object, why: str) -> None:
     frame = rpc.parse(json.dumps([2, ident, "Heartbeat", {}]))
