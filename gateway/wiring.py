@@ -109,7 +109,7 @@ class Hub:
         self._given = log
         self.opened: OpenJournal | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._stopped = False
+        self._stopping: asyncio.Task[None] | None = None
         self._noted = False
         self.beside = Beside(self)
         self.metrics.looks += [
@@ -145,10 +145,15 @@ class Hub:
         self._write_note()
 
     async def stop(self) -> None:
-        """Let no one in, store what came, end the controllers, close the journal; once."""
-        if self._stopped:
-            return
-        self._stopped = True
+        """Let no one in, store what came, end the controllers, close the journal; once, for all who ask.
+
+        Whoever gives up waiting ends nothing: the rest is still stopped, and the next one waits for that.
+        """
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop(), name="stop")
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         if (
             self._noted
         ):  # because: a hub that was refused this folder must not take away the note of the one that has it
@@ -176,7 +181,7 @@ class Hub:
     async def failed(self) -> None:
         """Return when the hub is stopped; raise when a part that must run forever ended by itself."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        if self._stopped:
+        if self._stopping is not None:
             return
         for task in done:
             task.result()

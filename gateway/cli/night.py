@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import secrets as random_secrets
+import signal
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -122,13 +123,12 @@ class Night:
         told: list[Message] = []
 
         async def at_end() -> None:
-            """The hub ends before the chargers: else the last that it knows of the night is that all of them went silent."""
-            hub.journal.appended.remove(self._appended)
             with self.clock.paused():
-                told.extend(await everything(hub))
-                if self.stay:
-                    await self._serve(hub)
-            await hub.stop()
+                ending = asyncio.ensure_future(self._ended(hub))
+                try:  # because: who is woken by the clock holds it, and this may take as long as it likes
+                    told.extend(await self.clock.wait(ending, None, "the end of the night"))
+                finally:
+                    ending.cancel()
 
         result = await play(
             self.scenario,
@@ -145,10 +145,24 @@ class Night:
     def _appended(self, messages: Sequence[Message]) -> None:
         self.acknowledged.update(message.id for message in messages)
 
+    async def _ended(self, hub: Hub) -> list[Message]:
+        """The hub ends before the chargers: else the last that it knows of the night is that all of them went silent."""
+        hub.journal.appended.remove(self._appended)
+        told = await everything(hub)
+        if self.stay:
+            await self._serve(hub)
+        await hub.stop()
+        return told
+
     async def _serve(self, hub: Hub) -> None:
+        """Until Ctrl-C, which ends the pages alone: what the night came to is still told."""
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, ended.set)
         self.say(f"the pages stay open at {next(iter(hub.http.addresses.values()))}; Ctrl-C ends")
-        with suppress(asyncio.CancelledError, KeyboardInterrupt):
-            await asyncio.get_running_loop().create_future()
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
 
 
 async def everything(hub: Hub) -> list[Message]:
