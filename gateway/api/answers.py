@@ -15,6 +15,8 @@ from core.ports import HttpRequest, HttpResponse
 from gateway.http.problems import Problem
 from protocols.common.json_text import NotJson, read_json
 
+BEHIND = 10**6
+"""Behind every message of a record."""
 POSITION = "Busbar-Position"
 _MOMENT = re.compile(rb'(T\d\d:\d\d:\d\d(?:\.(?!000000)\d{6})?)(?:\.000000)?\+00:00"')
 """Moments as rows keep them, so that they sort; people and programs get the short form."""
@@ -88,6 +90,14 @@ def wrong(error: ValidationError) -> str:
 def flag(request: HttpRequest, name: str) -> bool:
     """Whether a query parameter says yes."""
     return request.query.get(name, "").lower() in {"1", "true", "yes"}
+
+
+def place(text: str, index: int) -> Position | None:
+    """A place in the journal as it is written, `120.3`; of a whole record, `120`, the place `index` in it."""
+    seq, _, own = text.partition(".")
+    if not text.isascii() or not seq.isdigit() or not (own or "0").isdigit() or len(text) > 18:
+        return None
+    return Position(int(seq), int(own) if own else index)
 
 
 def whole(request: HttpRequest, name: str, default: int, least: int, most: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from core.messages import Message, Position, dump
 from core.messages.base import canonical
 from core.ports import HttpRequest
+from gateway.api.answers import BEHIND, place
 from gateway.http.stream import StreamWriter
 from gateway.journal.log import Log, Record
 from gateway.readmodels.redact import redacted
@@ -46,7 +47,7 @@ class Events:
             return
         asked = {name: request.query[name] for name in FILTERS if request.query.get(name)}
         evidence = request.query.get("evidence", "") in ("1", "true")
-        since = _since(request.headers.get("last-event-id") or request.query.get("since") or "")
+        since = place(request.headers.get("last-event-id") or request.query.get("since") or "", BEHIND)
         await writer.start()
         await writer.write(b"retry: 3000\n\n")
         async for item in self._records(since):
@@ -75,13 +76,6 @@ class Events:
                     yield found
         finally:
             self._queues.discard(queue)
-
-
-def _since(text: str) -> Position | None:
-    seq, _, index = text.partition(".")
-    if not seq.isdigit() or not (index or "0").isdigit() or len(text) > 30:
-        return None
-    return Position(int(seq), int(index) if index else 10**6)
 
 
 def _events(record: Record, since: Position | None, asked: Mapping[str, str], *, evidence: bool) -> bytes:

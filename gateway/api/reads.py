@@ -15,7 +15,7 @@ from core.reports import NightReport, fold_all, render
 from core.site import SiteState
 from gateway import evidence
 from gateway.api import present
-from gateway.api.answers import Refusal, tagged, whole
+from gateway.api.answers import BEHIND, Refusal, place, tagged, whole
 from gateway.journal.log import Damaged, Log
 from gateway.lineage import MAX_DEPTH, Bodies, Lineage, Unknown
 from gateway.next_step import parted
@@ -185,7 +185,7 @@ class Reads:
     async def frames(self, request: HttpRequest) -> HttpResponse:
         """Frames of a station, oldest first, identifiers shortened."""
         await self.wait(request)
-        since, before = (_position(request, name) for name in ("since", "before"))
+        since, before = _position(request, "since", BEHIND), _position(request, "before", 0)
         limit = whole(request, "limit", 100, 1, MOST)
         rows = []
         for position in await queries.frames(self.models, request.params["station"], since, limit, before):
@@ -293,14 +293,12 @@ def _moment(request: HttpRequest, name: str) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _position(request: HttpRequest, name: str) -> Position | None:
+def _position(request: HttpRequest, name: str, index: int) -> Position | None:
     text = request.query.get(name)
-    if not text:
-        return None
-    seq, _, index = text.partition(".")
-    if not seq.isdigit() or not (index or "0").isdigit() or len(text) > 30:
+    found = place(text, index) if text else None
+    if text and found is None:
         raise Refusal(400, "not-valid", "Not valid", f"`{name}` is no position", "write it as a frame says it: 120.3")
-    return Position(int(seq), int(index) if index else 10**6)
+    return found
 
 
 def _listed(rows: Sequence[Doc], cursor: str | None) -> Mapping[str, Any]:

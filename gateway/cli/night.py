@@ -149,20 +149,20 @@ class Night:
         """The hub ends before the chargers: else the last that it knows of the night is that all of them went silent."""
         hub.journal.appended.remove(self._appended)
         told = await everything(hub)
-        if self.stay:
-            await self._serve(hub)
-        await hub.stop()
+        try:
+            if self.stay:
+                await self._serve(hub)
+            await hub.stop()
+        finally:  # because: whoever presses it twice must not spoil the stop
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
         return told
 
     async def _serve(self, hub: Hub) -> None:
         """Until Ctrl-C, which ends the pages alone: what the night came to is still told."""
-        ended, loop = asyncio.Event(), asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, ended.set)
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
         self.say(f"the pages stay open at {next(iter(hub.http.addresses.values()))}; Ctrl-C ends")
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
+        await ended.wait()
 
 
 async def everything(hub: Hub) -> list[Message]:

@@ -38,10 +38,10 @@ def load(path: Path) -> Credentials:
     """The credentials in the file.
 
     Raises:
-        ValueError: the file is not what `load_or_make` wrote.
+        OSError: the file is not what `load_or_make` wrote.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return Credentials(str(data["user"]), str(data["password"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read ({error}); next: delete it while the hub is stopped") from error
+        raise OSError(f"{path} cannot be read ({error}); next: delete it while the hub is stopped") from error

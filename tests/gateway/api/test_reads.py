@@ -247,6 +247,19 @@ async def test_frames_of_a_station_are_redacted_and_can_be_followed(evening: Run
     assert [row["id"] for row in older] == ["ev3"]
 
 
+async def test_a_record_s_own_position_stands_behind_its_frames_for_since_and_before_them_for_before(
+    evening: Running,
+) -> None:
+    found = await rows(evening, "/stations/CP-01/frames")
+    record = {row["id"]: row["position"].partition(".")[0] for row in found}
+    for asked, wanted in (("since", lambda seq, own: seq > own), ("before", lambda seq, own: seq < own)):
+        told = await rows(evening, f"/stations/CP-01/frames?{asked}={record['ev3']}")
+        expected = [id for id, seq in record.items() if wanted(int(seq), int(record["ev3"]))]
+        assert [row["id"] for row in told] == expected
+    for nonsense in ("9" * 25, "²", "1.²", "x"):
+        assert (await evening.ask("GET", f"/stations/CP-01/frames?before={nonsense}"))[0] == 400
+
+
 async def test_why_leads_from_a_departure_to_the_evidence(evening: Running) -> None:
     status, tree, _ = await evening.ask("GET", "/why/BUS-1")
     assert status == 200

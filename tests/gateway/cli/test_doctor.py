@@ -170,6 +170,18 @@ async def test_a_journal_without_its_mark_is_read_and_one_that_a_process_holds_n
         await opened.close()
 
 
+async def test_a_journal_s_password_that_cannot_be_read_is_told_by_whoever_opens_it(cli: Cli, tmp_path: Path) -> None:
+    await written(tmp_path)
+    (tmp_path / "nats.auth").write_text("x")
+    found = signs(await cli("doctor", "--data", tmp_path, "--json"))["journal"]
+    assert ("nats.auth cannot be read" in str(found["found"]), found["next"]) == (
+        True,
+        "delete it while the hub is stopped",
+    )
+    ended = await cli("status", "--data", tmp_path)
+    assert (ended.code, "next: delete it while the hub is stopped" in ended.err) == (3, True), ended.err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away; next: none")
 async def test_root_opens_nobody_elses_journal_and_says_how_its_owner_looks(cli: Cli, tmp_path: Path) -> None:
     block = await written(tmp_path)
