@@ -109,7 +109,7 @@ class Acts:
         with suppress(TimeoutError, NotStored):
             async with asyncio.timeout(DECIDED_S):
                 await controller.settled(position.seq)
-                return await self._hub.log.last()
+                return max(position.seq, controller.state.seen)
         return position.seq
 
 

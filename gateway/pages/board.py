@@ -10,7 +10,9 @@ from gateway.pages.steps import grid, joined, limit_at, merged
 from gateway.pages.views import Departure, Incident, Limit, NightView, NowView
 
 ALL, AHEAD, STAYS = 40, timedelta(hours=6), timedelta(minutes=30)
-TABLE_S, SEVERAL, SOON = 900, 3, timedelta(hours=3)
+SEVERAL, SOON = 3, timedelta(hours=3)
+"""So many buses that only are not plugged in yet are one line; one that leaves so soon has its own."""
+TABLE_S = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,16 @@ class Board:
 def board(departures: Sequence[Departure], now: datetime, *, whole: bool = False) -> Board:
     """All up to 40; else the next six hours and what needs a person. A departed row stays 30 minutes."""
     order = sorted(departures, key=lambda d: (d.departs, d.vehicle))
-    departed = tuple(d for d in order if d.left is not None and d.left + STAYS <= now)
-    rest = [d for d in order if d not in departed]
+    departed = tuple(d for d in order if _gone(d, now))
+    rest = [d for d in order if not _gone(d, now)]
     if whole or len(rest) <= ALL:
         return Board(tuple(rest), departed)
     shown = tuple(d for d in rest if d.departs <= now + AHEAD or not d.fine)
     return Board(shown, departed, len(rest) - len(shown))
+
+
+def _gone(departure: Departure, now: datetime) -> bool:
+    return departure.left is not None and departure.left + STAYS <= now
 
 
 def needing(view: NowView) -> tuple[tuple[Departure, ...], tuple[Departure, ...], tuple[Incident, ...]]:
@@ -38,20 +44,17 @@ def needing(view: NowView) -> tuple[tuple[Departure, ...], tuple[Departure, ...]
     where they are several and one line says it of all, then incidents that none of these names."""
     departures = [d for d in view.departures if not d.fine]
     told = {(d.code, d.vehicle) for d in departures}
-    unplugged = [
-        d
-        for d in departures
-        if d.code == "not_plugged"
-        and d.state == "unknown"
-        and d.departs - view.now > SOON  # because: it may be on its way
-    ]
-    if len(unplugged) < SEVERAL:
-        unplugged = []
+    several = sum(_not_back(d, view.now) for d in departures) >= SEVERAL
     return (
-        tuple(d for d in departures if d not in unplugged),
-        tuple(unplugged),
+        tuple(d for d in departures if not (several and _not_back(d, view.now))),
+        tuple(d for d in departures if several and _not_back(d, view.now)),
         tuple(i for i in view.incidents if not told & {(i.kind, v) for v in (i.subject, *i.departures)}),
     )
+
+
+def _not_back(departure: Departure, now: datetime) -> bool:
+    """Whether it only is not plugged in yet, and may be on its way."""
+    return departure.code == "not_plugged" and departure.state == "unknown" and departure.departs - now > SOON
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,17 @@ async def test_a_person_says_which_vehicle_stands_here(running: Running) -> None
     assert (body.who, body.why) == ("local", "I stand before it")
 
 
+async def test_an_act_that_was_kept_is_no_failure_where_the_journal_answers_no_more(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent() -> int:
+        raise ConnectionError("the journal does not answer")
+
+    fields = {"token": await form_token(running), "vehicle": "BUS-142", "evse": "1", "why": "I stand before it"}
+    monkeypatch.setattr(running.log, "last", silent)
+    assert (await running.post("/s/nord/stations/CP-01/vehicle", fields))[0] == 303
+
+
 @pytest.mark.parametrize("fields", [{}, {"token": "wrong"}, {"token": "\u2603", "vehicle": "BUS-142", "evse": "1"}])
 async def test_a_form_without_its_token_changes_nothing(running: Running, fields: dict[str, str]) -> None:
     before = await running.hub.log.last()
