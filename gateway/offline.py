@@ -195,11 +195,13 @@ def checked(data: Path, within_s: float) -> tuple[int, bool]:
     async def check() -> tuple[int, bool]:
         journal = await open_journal(data, read_only=True)
         try:
-            last = (await opening.check(journal.log, highwater.load(state_in(data) / "high_water"))).seq
+            mark = highwater.load(state_in(data) / "high_water")
+            if mark is not None:
+                await opening.check(journal.log, mark)
             with suppress(TimeoutError):
                 async with asyncio.timeout(within_s):
                     return await journal.log.verify(Chain()), True
-            return last, False
+            return await journal.log.last(), False
         finally:
             await journal.close()
 

@@ -22,6 +22,7 @@ COUNTS = ("added", "changed", "removed", "unchanged", "assigned")
 ASIDE = {"over": "over already", "refused_count": "refused", "quarantined_count": "set aside"}
 """What an import counts, in the order in which it is told; what was put aside only where there is some."""
 DRY = click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+WHY = click.option("--why", default="", help="Why; stands in the evidence.")
 SITE = click.option("--site", help="The site; may be left out where there is one.")
 
 
@@ -117,7 +118,7 @@ def _imported(path: Path, answer: Answer) -> str:
 
 @click.group()
 def departure() -> None:
-    """State departures by hand."""
+    """State departures by hand, and take them back."""
 
 
 @examples("busbar departure add BUS-142 06:20 --km 180", "busbar departure add BUS-7 2026-11-26T06:20+01:00 --soc 0.9")
@@ -127,6 +128,7 @@ def departure() -> None:
 @click.option("--km", type=click.FloatRange(0, 2000, min_open=True), help="Distance of the work, km.")
 @click.option("--kwh", type=click.FloatRange(0, 5000, min_open=True), help="Energy that must be added, kWh.")
 @click.option("--soc", type=typed(share), metavar="SHARE", help="State of charge at departure: 90, 90% or 0.9.")
+@WHY
 @SITE
 @DRY
 @json_option
@@ -137,6 +139,7 @@ def departure_add(
     km: float | None,
     kwh: float | None,
     soc: float | None,
+    why: str,
     site: str | None,
     dry_run: bool,
     as_json: bool,
@@ -147,7 +150,7 @@ def departure_add(
     if len(goals) != 1:
         raise CliError("one goal is needed", f"departure of {vehicle}", "give exactly one of --km, --kwh, --soc")
     hub = need(where)
-    body = {"vehicle": vehicle, "time": time, **goals}
+    body = {"vehicle": vehicle, "time": time, "why": why, **goals}
     at = only_site(hub, site)
     answer = hub.post(f"/sites/{part(at)}/departures", body, params=_dry(dry_run))
     if dry_run:
@@ -160,7 +163,7 @@ def departure_add(
 @departure.command("remove")
 @click.argument("vehicle")
 @click.argument("time")
-@click.option("--why", default="", help="Why; stands in the evidence.")
+@WHY
 @SITE
 @DRY
 @json_option
@@ -213,7 +216,7 @@ def assign(
 @click.command()
 @click.argument("vehicle")
 @click.argument("soc", type=typed(percent), metavar="PERCENT")
-@click.option("--why", default="", help="Why; stands in the evidence.")
+@WHY
 @SITE
 @DRY
 @json_option

@@ -110,8 +110,8 @@ def _journal(data: Path) -> Iterator[Sign]:
         return
     try:
         last, whole = offline.checked(data, READ_WITHIN_S)
-        behind = f"its end is whole, up to record {last}; `busbar replay --verify` reads all of it"
-        yield Sign("journal", f"whole, up to record {last}" if whole else behind)
+        so_far = f"nothing wrong in what was read of {last} records; `busbar replay --verify` reads all of it"
+        yield Sign("journal", f"whole, up to record {last}" if whole else so_far)
     except CliError as error:
         yield Sign("journal", error.what, error.next)
 

@@ -29,7 +29,7 @@ VERBS: dict[str, Verb] = {
     "pki": Verb("gateway.cli.pki", "pki", "Certificate authorities and server certificates."),
     "connect": Verb("gateway.cli.connect", "connect", "What to type into a charger; who knocks; let one in."),
     "import": Verb("gateway.cli.acts", "import_", "Import work, assignments or departures."),
-    "departure": Verb("gateway.cli.acts", "departure", "State a departure by hand."),
+    "departure": Verb("gateway.cli.acts", "departure", "State a departure by hand, or take it back."),
     "assign": Verb("gateway.cli.acts", "assign", "Say which vehicle stands at a connector."),
     "soc": Verb("gateway.cli.acts", "soc", "Say how full a vehicle is, read from its dashboard."),
     "limit": Verb("gateway.cli.acts", "limit", "Hold a station below a power for a while."),

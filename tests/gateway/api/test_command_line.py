@@ -51,7 +51,7 @@ async def test_a_broken_file_says_what_to_do_next(cli: Cli, tmp_path: Path) -> N
 
 
 async def test_a_departure_by_hand_is_taken_back(cli: Cli) -> None:
-    await cli("departure", "add", "BUS-1", "06:20", "--km", "180")
+    assert (await cli("departure", "add", "BUS-1", "06:20", "--km", "180", "--why", "a charter"))[0] == 0
     code, out, _ = await cli("departure", "remove", "BUS-1", "06:20", "--dry-run")
     assert (code, "(nothing is changed yet)" in out) == (0, True)
     code, out, _ = await cli("departure", "remove", "BUS-1", "06:20", "--why", "cancelled")

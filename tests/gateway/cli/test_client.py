@@ -136,10 +136,10 @@ async def test_a_departure_by_hand_has_one_goal(cli: Cli, hub: Hub) -> None:
     hub.answers["GET", "/sites"] = {"items": [{"id": "depot", "zone": "Europe/Berlin"}]}
     days = ("2099-01-02T05:20:00Z", "2099-01-01T05:20:00Z", "2020-01-01T05:20:00Z")
     hub.answers["GET", "/work"] = {"items": [{"block": "BUS-142@06:20", "departs": day} for day in days]}
-    ended = await cli("departure", "add", "BUS-142", "6:20", "--km", "180", "--data", hub.data)
+    ended = await cli("departure", "add", "BUS-142", "6:20", "--km", "180", "--why", "a charter", "--data", hub.data)
     assert ended.out == "BUS-142 leaves at 2099-01-01 06:20:00+01:00 (journal position 77)\n"
     (posted,) = [json.loads(request.body) for request in hub.asked if request.method == "POST"]
-    assert posted == {"vehicle": "BUS-142", "time": "6:20", "km": 180.0}
+    assert posted == {"vehicle": "BUS-142", "time": "6:20", "km": 180.0, "why": "a charter"}
     assert (await cli("departure", "add", "BUS-142", "06:20", "--data", hub.data)).code == 2
     two = await cli("departure", "add", "BUS-142", "06:20", "--km", "1", "--soc", "0.5", "--data", hub.data)
     assert two.code == 2

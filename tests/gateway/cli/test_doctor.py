@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli import doctor
 from gateway.journal.opening import open_journal
 from tests.gateway.cli.conftest import Cli, Ended, Hub
 from tests.gateway.journal.contract import message
@@ -153,8 +154,8 @@ async def test_a_journal_that_is_damaged_is_found_while_no_hub_runs(cli: Cli, tm
     assert "restore the journal from its last backup" in str(journal["next"])
 
 
-async def test_a_journal_without_its_mark_is_read_and_one_that_a_process_holds_names_it(
-    cli: Cli, tmp_path: Path
+async def test_a_journal_without_its_mark_is_read_for_so_long_and_one_that_a_process_holds_names_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await written(tmp_path)
     (tmp_path / "journal" / "high_water").write_text("")
@@ -162,6 +163,9 @@ async def test_a_journal_without_its_mark_is_read_and_one_that_a_process_holds_n
     assert "high_water cannot be read" in str(found["found"])
     (tmp_path / "journal" / "high_water").unlink()
     assert (await cli("doctor", "--data", tmp_path)).code == 0
+    monkeypatch.setattr(doctor, "READ_WITHIN_S", 0.0)
+    found = signs(await cli("doctor", "--data", tmp_path, "--json"))["journal"]
+    assert "nothing wrong in what was read of 10 records" in str(found["found"])
     opened = await open_journal(tmp_path)
     try:
         found = signs(await cli("doctor", "--data", tmp_path, "--json"))["journal"]
