@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Tab
 
 from core.messages import Physical
 
-VERSION = "7"
+VERSION = "8"
 """Changes when a row of the same log would look different; a database of another version is built anew."""
 
 METADATA = MetaData()

@@ -134,7 +134,7 @@ def _stepped(rows: Rows, message: Message, body: Any) -> None:
     doc = at(rows, message)
     step = message.type.partition(".")[2]
     stands = (doc.get("command") or {}).get("step") in ("rejected", "mismatched")
-    if body.purpose != "clear" and not (stands and step in ("sent", "accepted")):
+    if body.purpose != "clear" and not (stands and step in ("sent", "accepted", "unanswered")):
         told = {"step": step, "time": stamp(message.time), "id": message.id, "wish": body.wish}
         code = _said_no(body.reason) if step == "rejected" else body.reason
         if step in ("rejected", "unanswered", "mismatched") and code:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.messages import Body, Message, Physical, compose, identify
-from core.messages.command import CommandAccepted, CommandConfirmed, CommandRejected, CommandSent
+from core.messages.command import CommandAccepted, CommandConfirmed, CommandRejected, CommandSent, CommandUnanswered
 from core.messages.commercial import RecordPriced
 from core.messages.envelope import EnvelopeComputed, EnvelopeSegment
 from core.messages.gateway import GatewayStarted
@@ -183,6 +183,7 @@ async def test_a_charger_that_says_no_is_told_in_words_until_it_confirms(kept: K
     assert (no["reason"], no["step"]) == ("CP-1 said no: Rejected.", "rejected")
     assert await told(CommandSent(wish="w", call="2", purpose="default"), 11) == no
     assert await told(CommandAccepted(wish="w", call="2", purpose="default", reason="Accepted"), 12) == no
+    assert await told(CommandUnanswered(wish="w", call="2", purpose="default", reason="call_timeout"), 12.5) == no
     yes = await told(CommandConfirmed(wish="w", call="2", purpose="default"), 13)
     assert (yes["step"], "reason" in yes) == ("confirmed", False)
     assert await told(CommandRejected(wish="w", call="3", purpose="clear", reason="Rejected"), 14) == yes
