@@ -122,7 +122,7 @@ def departure() -> None:
 
 
 @examples("busbar departure add BUS-142 06:20 --km 180", "busbar departure add BUS-7 2026-11-26T06:20+01:00 --soc 0.9")
-@departure.command("add")
+@departure.command("add", short_help="A vehicle must leave at a time.")
 @click.argument("vehicle")
 @click.argument("time")
 @click.option("--km", type=click.FloatRange(0, 2000, min_open=True), help="Distance of the work, km.")
@@ -160,7 +160,7 @@ def departure_add(
 
 
 @examples("busbar departure remove BUS-142 06:20", "busbar departure remove BUS-7 2026-11-26T06:20+01:00 --dry-run")
-@departure.command("remove")
+@departure.command("remove", short_help="A departure by hand is taken back.")
 @click.argument("vehicle")
 @click.argument("time")
 @WHY

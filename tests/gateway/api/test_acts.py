@@ -201,6 +201,17 @@ async def test_who_decides_stands_in_the_fact(start: Start, tmp_path: Path) -> N
     assert (limited.body.model_dump()["who"], limited.source) == ("anna", "person:anna")
 
 
+async def test_who_may_only_read_is_refused_every_act_that_there_is(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "viewer").write_text("viewer-token")
+    running = await start(users=(User(name="vera", role="viewer", token="file:viewer"),))
+    allowed = {"Authorization": "Bearer viewer-token"}
+    paths = (await running.ask("GET", "/openapi.json", headers=allowed))[1]["paths"]
+    acts = [path.format_map({"site": "depot", "station": "CP-01"}) for path, of in paths.items() if "post" in of]
+    assert "/api/v1/sites/depot/departures/remove" in acts
+    for path in acts:
+        assert (await running.ask("POST", path.removeprefix("/api/v1"), {}, headers=allowed))[0] == 403, path
+
+
 async def plugged(running: Running, station: str = "CP-01") -> None:
     """That station connects, a bus that nobody knows is plugged in there, and the controller has heard of it."""
     bodies = (
