@@ -148,7 +148,7 @@ class Night:
     async def _ended(self, hub: Hub) -> list[Message]:
         """The hub ends before the chargers: else the last that it knows of the night is that all of them went silent."""
         hub.journal.appended.remove(self._appended)
-        told = await everything(hub)
+        told = [message async for record in hub.log.read(0, follow=False) for message in record.messages]
         try:
             if self.stay:
                 await self._serve(hub)
@@ -163,8 +163,3 @@ class Night:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
         self.say(f"the pages stay open at {next(iter(hub.http.addresses.values()))}; Ctrl-C ends")
         await ended.wait()
-
-
-async def everything(hub: Hub) -> list[Message]:
-    """Every message of the journal, read back from it."""
-    return [message async for record in hub.log.read(0, follow=False) for message in record.messages]

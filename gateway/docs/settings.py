@@ -128,5 +128,6 @@ _PLAIN = {
 
 def _bounds(field: FieldInfo) -> str:
     signs = {"ge": "\N{GREATER-THAN OR EQUAL TO}", "gt": ">", "le": "\N{LESS-THAN OR EQUAL TO}", "lt": "<"}
-    found = [f"{sign} {getattr(m, name):g}" for m in field.metadata for name, sign in signs.items() if hasattr(m, name)]
+    known = [(sign, getattr(m, name)) for m in field.metadata for name, sign in signs.items() if hasattr(m, name)]
+    found = [f"{sign} {bound if isinstance(bound, int) else format(bound, 'g')}" for sign, bound in known]
     return f" {', '.join(found)}" if found else ""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from core.messages.site import SiteConfig
 from gateway.docs.__main__ import stale
-from gateway.docs.settings import sections
+from gateway.docs.settings import page, sections
 from gateway.settings.models import HubSettings
 from gateway.settings.words import WORDS, meaning
 
 
 def test_the_generated_reference_is_current() -> None:
     assert stale() == [], "run `python -m gateway.docs`"
+
+
+def test_bounds_of_settings_are_written_whole() -> None:
+    assert "1048576" in page()
+    assert "e+0" not in page()
 
 
 def test_every_setting_has_a_meaning() -> None:
