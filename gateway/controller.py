@@ -304,7 +304,8 @@ class SiteController:
         if behind and not self._behind:
             logger.warning(
                 "site %s: the clock was set back, the last decision is of %s; until then no decision follows from time "
-                "alone; next: see whether the clock is right now",
+                "alone, and what is told more than five minutes before counts as said before; next: see whether the "
+                "clock is right now",
                 self.site,
                 last,
             )

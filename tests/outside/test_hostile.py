@@ -18,8 +18,8 @@ from tests.waiting import GENEROUS_S, until
 
 BOTH = pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 HOSTILE = {"1.6": "CP-01", "2.0.1": "CP-02"}
-FLOOD = 250
-"""Frames at once; a hundred are read at once and fifty in each second after them, so all of them take three seconds."""
+FLOOD = 400
+"""Frames at once; a hundred are read at once and fifty in each second after them, so all of them take six seconds."""
 
 
 @pytest.fixture
