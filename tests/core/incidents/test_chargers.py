@@ -223,8 +223,9 @@ def test_a_wish_without_confirmation_is_an_incident_after_the_policys_time(depot
     assert depot.written[-1].causes == ("w1",)
     depot.step(CommandConfirmed, "CP-1", moment(5), "w1")
     assert depot.decide(moment(8)) == []
-    depot.step(CommandConfirmed, "CP-1", moment(9), "w2")
+    confirmed = depot.step(CommandConfirmed, "CP-1", moment(9), "w2")
     assert depot.decide(moment(11)) == [("resolved", "command_not_confirmed", "CP-1")]
+    assert depot.written[-1].causes == (depot.written[0].id, confirmed.id)
 
 
 def test_a_station_that_is_not_connected_is_not_waited_for_and_gets_its_time_when_it_is_back(depot):

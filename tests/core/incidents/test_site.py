@@ -398,6 +398,14 @@ def test_an_outcome_has_no_symptoms(depot):
     assert depot.decide(moment(301)) == []
 
 
+def test_a_reason_of_a_departure_that_is_gone_is_resolved_by_the_assessment_that_no_longer_has_it(depot):
+    depot.assess("BUS-1", moment(300), "at_risk", moment(1), "not_plugged")
+    depot.decide(moment(1))
+    better = depot.assess("BUS-1", moment(300), "on_track", moment(5))
+    assert depot.decide(moment(7)) == [("resolved", "not_plugged", "BUS-1")]
+    assert depot.written[-1].causes == (depot.written[0].id, better.id)
+
+
 def test_a_withdrawn_departure_takes_its_incidents_with_it(depot):
     depot.assess("BUS-1", moment(300), "at_risk", moment(1), "not_plugged")
     depot.decide(moment(1))

@@ -93,8 +93,8 @@ class Depot:
 
     def step(
         self, kind: type[CommandConfirmed | CommandRejected | CommandMismatched], station: str, at: datetime, wish: str
-    ) -> None:
-        self.fact(kind(wish=wish, call=str(self.count), reason="because"), at, station=station)
+    ) -> Message:
+        return self.fact(kind(wish=wish, call=str(self.count), reason="because"), at, station=station)
 
     def read(self, at: datetime, kw: float | None, meter: str = "main", measures: Any = "import") -> Message:
         return self.fact(MeterSampled(measures=measures, import_kw=kw), at, meter=meter)
