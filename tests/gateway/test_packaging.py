@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tomllib
 import zipfile
 from importlib.metadata import PackageNotFoundError, requires
@@ -40,9 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     for file in ROOT.iterdir():
         if file.is_file():
             shutil.copy(file, source)
-    archive = build("sdist", source, folder)
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder / "unpacked", filter="data")
+    shutil.unpack_archive(build("sdist", source, folder), folder / "unpacked")
     (unpacked,) = (folder / "unpacked").iterdir()
     return zipfile.ZipFile(build("wheel", unpacked, folder))
 
