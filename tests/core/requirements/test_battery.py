@@ -119,6 +119,14 @@ def test_the_goal_is_reached_inside_the_step_that_fills_it():
     assert reached_at(CURVE, 100, 1.0, 0.1, 0.3, steps, NIGHT, MORNING) == NIGHT + timedelta(hours=2)
 
 
+def test_what_is_lost_on_the_way_into_the_battery_is_lost_in_every_step():
+    steps = (Step(at=NIGHT, kw=10), Step(at=NIGHT + timedelta(hours=2), kw=40))
+    # 20 kWh bring 16, the other 24 take 30 at the plug
+    found = reached_at(CURVE, 100, 0.8, 0.1, 0.5, steps, NIGHT, MORNING)
+    assert found is not None
+    assert abs(found - NIGHT - timedelta(hours=2.75)) < timedelta(milliseconds=1)
+
+
 def test_a_goal_that_is_reached_already_is_reached_at_once():
     assert reached_at(CURVE, 100, 1.0, 0.5, 0.5, (), NIGHT, MORNING) == NIGHT
 
