@@ -155,9 +155,7 @@ def _told(data: Path) -> Iterator[None]:
         step = denied if isinstance(error, PermissionError) else "see whether a hub runs"
         raise CliError(f"the journal cannot be opened: {plain(error)}", str(data), step, UNREACHABLE) from None
     except SQLAlchemyError as error:
-        why = (
-            getattr(error, "orig", None) or error
-        )  # because: the library speaks of the statement, the database says why
+        why = getattr(error, "orig", None) or error  # the library speaks of the statement, the database says why
         step = "let this user write readmodels.sqlite in it, or remove that file: it is made again from the journal"
         raise CliError(f"the read models cannot be written: {why}", str(data), step, UNREACHABLE) from None
 

@@ -154,9 +154,7 @@ class Hub:
         await asyncio.shield(self._stopping)
 
     async def _stop(self) -> None:
-        if (
-            self._noted
-        ):  # because: a hub that was refused this folder must not take away the note of the one that has it
+        if self._noted:  # a hub that was refused this folder must not take away the note of the one that has it
             with suppress(OSError):
                 self._note.unlink(missing_ok=True)
         for adapter in self.adapters.values():

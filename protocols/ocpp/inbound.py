@@ -90,7 +90,7 @@ class Inbound:
 
     def _clock(self, call: rpc.Call) -> tuple[Said, ...]:
         """By how much the station's clock is off, where this frame makes it known; a status may tell of long ago."""
-        if call.action not in self.connection.dialect.evidence - {"StatusNotification"}:
+        if call.action == "StatusNotification" or call.action not in self.connection.dialect.evidence:
             return ()
         now = self.ports.clock.now()
         skew_s = self.drift.hear(call.payload, now)

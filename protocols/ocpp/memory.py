@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from core.messages import Message
 from core.messages.session import (
@@ -29,9 +28,8 @@ class Memory:
         self._only = known.connectors[0].evse if len({c.evse for c in known.connectors}) == 1 else None
         self.open: dict[str, OpenTransaction] = {}
         self.states: dict[int, str] = {}
-        self.ended: dict[str, datetime] = {}
-        """When the last transactions were over."""
-
+        self.ended: dict[str, None] = {}
+        """The last transactions that this process saw end, in that order."""
         self.known: tuple[KnownTransaction, ...] = ()
         """What the journal knew of its transactions, and what came since."""
 
@@ -70,7 +68,7 @@ class Memory:
                 self._state(running.evse, body.charging_state)
         elif isinstance(body, SessionEnded):
             gone = self.open.pop(body.transaction, None)
-            self.ended.setdefault(body.transaction, fact.time)
+            self.ended.setdefault(body.transaction)
             if len(self.ended) > MAX_OPEN:
                 del self.ended[next(iter(self.ended))]
             self.states.pop(gone.evse if gone else evse or 0, None)
