@@ -180,6 +180,14 @@ class SiteController:
         if seq > self._settled:
             await self._waiting.until(seq)
 
+    async def settled_within(self, seq: int, within_s: float) -> bool:
+        """Whether `settled` came true in that time; what is stored stands either way, so nothing is raised."""
+        with suppress(TimeoutError, NotStored):
+            async with asyncio.timeout(within_s):
+                await self.settled(seq)
+                return True
+        return False
+
     def _abandon(self) -> None:
         """Nobody waits for a controller that has ended: what it was to fold is stored, but nothing follows any more."""
         self._waiting.fail(NotStored(f"the controller of {self.site} has ended; next: see the log"))

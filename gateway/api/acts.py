@@ -28,11 +28,10 @@ from gateway.consequences import changed
 from gateway.settings.errors import SettingsError
 from gateway.settings.models import credential
 from protocols import table
-from protocols.common.imports import wall_clock
+from protocols.common.imports import next_wall_clock
 
 LONGEST = timedelta(days=31)
 AHEAD = timedelta(days=14)
-INSTANT = timedelta(microseconds=1)
 _CLOCK = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
 
 
@@ -336,9 +335,7 @@ def _departs(text: str, config: SiteConfig, now: datetime) -> datetime:
     zone = ZoneInfo(config.zone)
     match = _CLOCK.match(text.strip())
     if match is not None:
-        today, seconds = now.astimezone(zone).date(), int(match[1]) * 3600 + int(match[2]) * 60
-        departs = wall_clock(today, seconds, zone, after=now + INSTANT)
-        return departs if departs > now else wall_clock(today + timedelta(days=1), seconds, zone)
+        return next_wall_clock(int(match[1]) * 3600 + int(match[2]) * 60, zone, now)
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

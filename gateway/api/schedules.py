@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -19,7 +18,7 @@ from core.messages.reasons import next_step, sentence
 from core.messages.scribe import Scribe
 from core.messages.site import SiteConfig
 from core.messages.work import ScheduleImported, ScheduleReceived, WorkStated
-from core.ports import HttpRequest, HttpResponse, NotStored
+from core.ports import HttpRequest, HttpResponse
 from core.work import WorkState
 from gateway.api.answers import POSITION, Refusal, answered, flag
 from gateway.api.evidence import Desk, who
@@ -187,9 +186,7 @@ class Schedules:
         if closed is None:
             return answered(told | {"id": received, "look_at": "/api/v1/imports"}, 202, position)
         controller = self._desk.hub.controllers[found.config.id]
-        with suppress(TimeoutError, NotStored):
-            async with asyncio.timeout(FOLDED_S):
-                await controller.settled(closed.position.seq)
+        await controller.settled_within(closed.position.seq, FOLDED_S)
         answer = self._told(found, closed.body, controller.state.work) | told
         return answered(answer, 200, max(position, closed.position))
 

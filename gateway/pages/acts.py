@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from core.messages import Body, Message, Physical, Position, compose, identify
 from core.messages.base import canonical
 from core.messages.evidence import EvidenceReceived
 from core.messages.vehicle import VehiclePlaced, VehicleRead
-from core.ports import HttpRequest, NotStored
+from core.ports import HttpRequest
 from gateway.consequences import Changed, changed
 from gateway.pages.views import StationView, VehicleView
 from gateway.shares import percent
@@ -104,12 +103,8 @@ class Acts:
     async def followed(self, site: str, position: Position) -> int:
         """Up to which record stands what the controller made of it; the fact's own where it takes longer than a person waits."""
         controller = self._hub.controllers.get(site)
-        if controller is None:
-            return position.seq
-        with suppress(TimeoutError, NotStored):
-            async with asyncio.timeout(DECIDED_S):
-                await controller.settled(position.seq)
-                return max(position.seq, controller.state.seen)
+        if controller is not None and await controller.settled_within(position.seq, DECIDED_S):
+            return max(position.seq, controller.state.seen)
         return position.seq
 
 

@@ -24,6 +24,7 @@ MAX_QUARANTINED = 500
 """So many set-aside items become evidence of their own; the count names all."""
 MAX_ITEM = 4096
 DAY_S = 86_400
+_INSTANT = timedelta(microseconds=1)
 
 Format = Literal["vdv452", "table", "assignments", "hand"]
 Days = tuple[date, date]
@@ -169,6 +170,13 @@ def wall_clock(day: date, seconds: int, zone: ZoneInfo, after: datetime | None =
     first = moment.replace(tzinfo=zone, fold=0).astimezone(UTC)
     second = moment.replace(tzinfo=zone, fold=1).astimezone(UTC)
     return second if after is not None and first < after <= second else first
+
+
+def next_wall_clock(seconds: int, zone: ZoneInfo, now: datetime) -> datetime:
+    """The next moment after `now` at which the wall clock shows `seconds` after 0:00; in a repeated hour also its second pass."""
+    today = now.astimezone(zone).date()
+    days = (today + timedelta(days=offset) for offset in (0, 1, 2))
+    return next(found for day in days if (found := wall_clock(day, seconds, zone, after=now + _INSTANT)) > now)
 
 
 def digest(files: Mapping[str, bytes]) -> str:

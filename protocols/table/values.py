@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from protocols.common.imports import DAY_S, wall_clock
+from protocols.common.imports import DAY_S, next_wall_clock, wall_clock
 from protocols.table.wire import Row
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
-_INSTANT = timedelta(microseconds=1)
 MAX_HOUR = 47
 LEAST_PERCENT = 5.0
 """A bare number from 0 to 1 is a fraction, from here on it is percent; between them it may be either, mistyped."""
@@ -75,9 +74,7 @@ def _on_clock(column: str, text: str, seconds: int, day: date | None, zone: Zone
         return wall_clock(day, seconds, zone)
     if now is None:
         raise BadRow("day_missing", f"{column} is {text!r} without a day; add a column operating_day")
-    today = now.astimezone(zone).date()
-    days = (today + timedelta(days=offset) for offset in (0, 1, 2))
-    return next(found for day in days if (found := wall_clock(day, seconds, zone, after=now + _INSTANT)) > now)
+    return next_wall_clock(seconds, zone, now)
 
 
 def arrival(row: Row, departs: datetime, day: date, zone: ZoneInfo) -> datetime | None:
